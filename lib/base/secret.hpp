@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Secrets at rest and in memory (libsodium). A SecretText wipes itself and has no stream or fmt output; a Sealer
+// seals with XChaCha20-Poly1305 under the key that the daemon gets as a credential.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/failure.hpp"
+
+namespace mirror::base {
+
+class SecretText {
+ public:
+  SecretText() = default;
+  explicit SecretText(std::string text) : text_(std::move(text)) {}
+  SecretText(const SecretText&) = default;
+  SecretText(SecretText&&) noexcept = default;
+  SecretText& operator=(const SecretText&) = default;
+  SecretText& operator=(SecretText&&) noexcept = default;
+  ~SecretText();
+
+  std::string_view reveal() const noexcept { return text_; }
+  bool empty() const noexcept { return text_.empty(); }
+
+ private:
+  std::string text_;
+};
+
+class Sealer {
+ public:
+  // key_file: 32 random octets, or their 64 hex digits; must not be readable by group or others.
+  static Result<Sealer> from_file(const std::string& key_file);
+  static std::string generate_key();  // 64 hex digits
+
+  // context is bound in (for instance "store/7/password"): a sealed value moved to another row does not open.
+  std::vector<std::uint8_t> seal(const SecretText& plain, std::string_view context) const;
+  Result<SecretText> open(const std::vector<std::uint8_t>& sealed, std::string_view context) const;
+
+ private:
+  explicit Sealer(SecretText key) : key_(std::move(key)) {}
+  SecretText key_;
+};
+
+}  // namespace mirror::base
