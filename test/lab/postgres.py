@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A private PostgreSQL cluster on a unix socket, without systemd and beside any cluster of Debian's.
+
+Role `mirrord` is no superuser and owns database `mirrord`.  Peer authentication maps root and the
+unprivileged daemon user to it, so nobody needs a password.
+"""
+
+import pathlib
+import signal
+import subprocess
+import time
+
+from .process import LabError, Process, ensure_user, wait_until
+
+_CONFIG = """
+listen_addresses = ''
+unix_socket_directories = '{sockets}'
+unix_socket_permissions = 0777
+shared_buffers = 64MB
+max_connections = 80
+jit = off
+timezone = 'UTC'
+log_timezone = 'UTC'
+logging_collector = off
+log_min_duration_statement = 2000
+max_wal_size = 512MB
+"""
+
+
+def bin_dir():
+    found = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin/initdb"),
+                   key=lambda path: int(path.parts[-3]))
+    if not found:
+        raise LabError("PostgreSQL is not installed: run scripts/install-packages test")
+    return found[-1].parent
+
+
+class Postgres:
+    def __init__(self, workdir, name="pg", fsync=True, daemon_user="mirrord-test"):
+        self.workdir, self.name, self.fsync = workdir, name, fsync
+        self.daemon_user = daemon_user
+        self.bin = bin_dir()
+        self.sockets = workdir.sockets / name
+        self.data = workdir.data / name / "data"
+        self.process = None
+
+    @property
+    def dsn(self):
+        return self.dsn_for("mirrord")
+
+    def dsn_for(self, database, role="mirrord"):
+        return f"host={self.sockets} user={role} dbname={database}"
+
+    def create(self):
+        ensure_user(self.daemon_user)
+        self.workdir.folder(self.name, "postgres", 0o700)
+        self.sockets.mkdir()
+        subprocess.run(["chown", "postgres:postgres", str(self.sockets)], check=True)
+        made = subprocess.run([self.bin / "initdb", "-D", self.data, "-A", "peer", "-E", "UTF8", "-N",
+                               "--locale=C.UTF-8", "-U", "postgres"],
+                              capture_output=True, text=True, user="postgres", group="postgres",
+                              extra_groups=[], cwd="/", env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"})
+        if made.returncode != 0:
+            raise LabError(f"initdb: {made.stderr.strip()}")
+        config = _CONFIG.format(sockets=self.sockets)
+        if not self.fsync:
+            config += "fsync = off\nfull_page_writes = off\nsynchronous_commit = off\n"
+        with open(self.data / "postgresql.conf", "a", encoding="ascii") as file:
+            file.write(config)
+        (self.data / "pg_hba.conf").write_text("local all all peer map=lab\n")
+        (self.data / "pg_ident.conf").write_text(
+            "lab postgres postgres\nlab root postgres\nlab root mirrord\nlab mirrord-test mirrord\n"
+            + f"lab {self.daemon_user} mirrord\n" * (self.daemon_user != "mirrord-test"))
+        return self
+
+    def start(self):
+        """Starts and waits for readiness; after a kill the old lock may live on for a second."""
+        if self.process is None:
+            # SIGINT is PostgreSQL's fast stop; SIGTERM would wait for every client.
+            self.process = Process(self.name, [self.bin / "postgres", "-D", self.data],
+                                   self.workdir.log(self.name), user="postgres",
+                                   stop_signal=signal.SIGINT)
+            self.workdir.on_close(self.stop)
+        end = time.monotonic() + 15.0
+        while True:
+            self.process.start()
+            try:
+                wait_until(lambda: self.ready() or not self.process.running(), "PostgreSQL", 15.0)
+            except LabError:
+                self.stop()
+            if self.process.running():
+                return self
+            if time.monotonic() > end:
+                raise LabError(f"PostgreSQL did not start:\n{self.process.log_tail()}")
+            time.sleep(0.2)
+
+    def ready(self):
+        return subprocess.run([self.bin / "pg_isready", "-q", "-h", self.sockets],
+                              check=False).returncode == 0
+
+    def sql(self, text, database="mirrord", role="mirrord"):
+        """Rows of one statement as lists of text, run as root by peer map."""
+        result = subprocess.run([self.bin / "psql", "-X", "-q", "-A", "-t", "-F", "\t", "-v", "ON_ERROR_STOP=1",
+                                 "-d", self.dsn_for(database, role), "-c", text],
+                                capture_output=True, text=True, cwd="/", env={"LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin"})
+        if result.returncode != 0:
+            raise LabError(f"psql: {result.stderr.strip()}")
+        return [line.split("\t") for line in result.stdout.splitlines()]
+
+    def make_role(self):
+        self.sql("create role mirrord login nosuperuser nocreatedb nocreaterole", "postgres", "postgres")
+        self.make_database("mirrord")
+        return self
+
+    def make_database(self, name):
+        self.sql(f'create database "{name}" owner mirrord', "postgres", "postgres")
+
+    def drop_database(self, name):
+        self.sql(f'drop database if exists "{name}" with (force)', "postgres", "postgres")
+
+    def up(self):
+        return self.create().start().make_role()
+
+    def stop(self):
+        if self.process:
+            self.process.stop()
+
+    def kill(self):
+        """SIGKILL of the postmaster, as an OOM killer would; its backends notice and end."""
+        self.process.kill()
+
+    def restart(self):
+        self.stop()
+        return self.start()
