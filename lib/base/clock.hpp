@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Time that decides. Boot time (CLOCK_BOOTTIME) goes on during suspend, so that a lease that ran out while the
-// machine slept has run out. Tests inject a ManualClock.
+// Time that decides. Boot time (CLOCK_BOOTTIME) goes on during suspend, so that a lease that ran out while
+// the machine slept has run out. Tests inject a ManualClock.
 
 #include <chrono>
 

@@ -11,8 +11,8 @@
 namespace mirror::base {
 
 struct Code {
-  std::string_view id;         // "MRD-IMAP-014", never reused
-  Scope scope;                 // the usual scope and retry class; a Failure may narrow them
+  std::string_view id;  // "MRD-IMAP-014", never reused
+  Scope scope;          // the usual scope and retry class; a Failure may narrow them
   Retry retry;
   std::string_view what;       // what happened, one clause
   std::string_view next_step;  // what an administrator does about it

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What can go wrong, as a value: how much is broken (scope), when to try again (retry class), a stable code that
-// docs/errors.md explains, and the words a person needs. Failure is for expected outcomes (a NO, a refused
-// login, a vanished folder) and crosses rooms inside Result<T>; the exception Failed carries the same value where
-// a lost connection ends a whole conversation. Cancellation is never a Failure.
+// What can go wrong, as a value: how much is broken (scope), when to try again (retry class), a stable code
+// that docs/errors.md explains, and the words a person needs. Failure is for expected outcomes (a NO, a
+// refused login, a vanished folder) and crosses rooms inside Result<T>; the exception Failed carries the same
+// value where a lost connection ends a whole conversation. Cancellation is never a Failure.
 
 #include <boost/system/result.hpp>
 #include <stdexcept>
@@ -21,8 +21,9 @@ std::string_view to_text(Retry retry);
 
 class Failure {
  public:
-  // code: one of the catalogue in base/codes.hpp, "MRD-IMAP-014". detail: the particular words (a server's answer,
-  // a name); never a secret.
+  Failure();  // MRD-BASE-001: what error() of a successful Result gives
+  // code: one of the catalogue in base/codes.hpp, "MRD-IMAP-014". detail: the particular words (a server's
+  // answer, a name); never a secret.
   Failure(std::string_view code, std::string detail);
   Failure(std::string_view code, Scope scope, Retry retry, std::string detail);
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Strong types for the numbers that must never be mixed up. Plain values: compare with ==, <; read with raw().
+// Strong types for the numbers that must never be mixed up. Plain values: compare with ==, <; read with
+// raw().
 
 #include <fmt/format.h>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Secrets at rest and in memory (libsodium). A SecretText wipes itself and has no stream or fmt output; a Sealer
-// seals with XChaCha20-Poly1305 under the key that the daemon gets as a credential.
+// Secrets at rest and in memory (libsodium). A SecretText wipes itself and has no stream or fmt output; a
+// Sealer seals with XChaCha20-Poly1305 under the key that the daemon gets as a credential.
 
 #include <cstdint>
 #include <string>
@@ -16,11 +16,11 @@ namespace mirror::base {
 class SecretText {
  public:
   SecretText() = default;
-  explicit SecretText(std::string text) : text_(std::move(text)) {}
+  explicit SecretText(std::string text);
   SecretText(const SecretText&) = default;
-  SecretText(SecretText&&) noexcept = default;
-  SecretText& operator=(const SecretText&) = default;
-  SecretText& operator=(SecretText&&) noexcept = default;
+  SecretText(SecretText&& other) noexcept;
+  SecretText& operator=(const SecretText& other);
+  SecretText& operator=(SecretText&& other) noexcept;
   ~SecretText();
 
   std::string_view reveal() const noexcept { return text_; }
@@ -32,11 +32,14 @@ class SecretText {
 
 class Sealer {
  public:
-  // key_file: 32 random octets, or their 64 hex digits; must not be readable by group or others.
+  // key_file: 32 random octets, or their 64 hex digits; must not be readable by group or others (a systemd
+  // credential may show a group permission: it is the ACL of the service's user).
+  // MRD-BASE-003 cannot be read, 004 too open, 005 no key in it.
   static Result<Sealer> from_file(const std::string& key_file);
   static std::string generate_key();  // 64 hex digits
 
-  // context is bound in (for instance "store/7/password"): a sealed value moved to another row does not open.
+  // context is bound in (for instance "store/7/password"): a sealed value moved to another row does not open
+  // (MRD-BASE-006).
   std::vector<std::uint8_t> seal(const SecretText& plain, std::string_view context) const;
   Result<SecretText> open(const std::vector<std::uint8_t>& sealed, std::string_view context) const;
 

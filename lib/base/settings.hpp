@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Reading TOML with errors an administrator can act on: file, line, column, what is wrong and, for an unknown key,
-// the nearest known one. The reader of each document declares the keys it knows; nothing is ignored silently.
+// Reading TOML with errors an administrator can act on: file, line, column, what is wrong and, for an unknown
+// key, the nearest known one. The reader of each document declares the keys it knows; nothing is ignored
+// silently.
 
 #include <chrono>
 #include <cstdint>
@@ -18,14 +19,14 @@ namespace mirror::base {
 
 struct SettingsError {
   std::string file;
-  unsigned line = 0;    // 1-based; 0 when the file could not be read
+  unsigned line = 0;  // 1-based; 0 when the file could not be read
   unsigned column = 0;
-  std::string text;     // "unknown key \"prot\"; did you mean \"port\"?"
+  std::string text;            // "unknown key \"prot\"; did you mean \"port\"?"
   std::string format() const;  // "file:line:column: text"
 };
 
-// One table of a TOML document. Every getter marks its key as known; finish() reports the rest. Errors collect in
-// the document, so that a person sees all of them at once.
+// One table of a TOML document. Every getter marks its key as known; finish() reports the rest. Errors
+// collect in the document, so that a person sees all of them at once.
 class SettingsTable;
 
 class SettingsDocument {
@@ -57,11 +58,11 @@ class SettingsTable {
   // one of the words given; another is an error that names the nearest
   std::optional<std::string> choice(std::string_view key, const std::vector<std::string>& words);
   std::optional<SettingsTable> table(std::string_view key);
-  std::vector<SettingsTable> tables(std::string_view key);  // [[key]]
+  std::vector<SettingsTable> tables(std::string_view key);                                // [[key]]
   std::vector<std::pair<std::string, SettingsTable>> named_tables(std::string_view key);  // [key.NAME]
-  void require(std::string_view key);                       // an error at this table when it is missing
-  void complain(std::string_view key, std::string text);    // an error at the key's place
-  void finish();                                            // unknown keys become errors
+  void require(std::string_view key);                     // an error at this table when it is missing
+  void complain(std::string_view key, std::string text);  // an error at the key's place
+  void finish();                                          // unknown keys become errors
 
  private:
   friend class SettingsDocument;
