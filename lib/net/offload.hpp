@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Offload: the only bridge off the loop (database drivers, password hashing, hooks). Blocking work runs on one of N
-// threads; its result or exception comes back on the loop. Once queued the await ignores cancellation: the closure
-// and its result live in the awaiting frame. join() before the io_context dies.
+// Offload: the only bridge off the loop (database drivers, password hashing, hooks). Blocking work runs on
+// one of N threads; its result or exception comes back on the loop. Once queued the await ignores
+// cancellation: the closure and its result live in the awaiting frame. join() before the io_context dies.
 
 #include <cstddef>
 #include <exception>
@@ -21,8 +21,8 @@ class Offload {
   Offload(const Offload&) = delete;
   Offload& operator=(const Offload&) = delete;
 
-  // Runs work() on a thread; worker is that thread's index (0..threads-1), so that a thread can own a connection.
-  // An exception thrown by work is rethrown here.
+  // Runs work() on a thread; worker is that thread's index (0..threads-1), so that a thread can own a
+  // connection. An exception thrown by work is rethrown here.
   Task<void> run(std::function<void(std::size_t worker)> work);
   void join();  // no more work is taken; waits for what runs
 

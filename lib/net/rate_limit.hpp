@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// A token bucket for octets, shared by all connections of a store or link. A limit of 0 means none. The clock is
-// injected; take() sleeps on the loop until the octets may pass. Fair in order of arrival.
+// A token bucket for octets, shared by all connections of a store or link. A limit of 0 means none. The clock
+// is injected; take() sleeps on the loop until the octets may pass. Fair in order of arrival.
 
 #include <cstdint>
 

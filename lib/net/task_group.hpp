@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// TaskGroup: dynamic children that cannot outlive it. Every child has a cancellation slot; the first real exception
-// of a child cancels its siblings and is rethrown by join(). A group is joined before it is destroyed.
-// This is the only place that spawns.
+// TaskGroup: dynamic children that cannot outlive it. Every child has a cancellation slot; the first real
+// exception of a child cancels its siblings and is rethrown by join(). A group is joined before it is
+// destroyed. This is the only place that spawns.
 
 #include <boost/asio/any_io_executor.hpp>
 #include <functional>
@@ -23,10 +23,10 @@ class TaskGroup {
 
   // name is for the log. The task owns what it uses (values, not references to locals of the spawner).
   void spawn(std::string name, Task<void> task);
-  void cancel();            // asks every child to stop; children may still do short clean-up
+  void cancel();             // asks every child to stop; children may still do short clean-up
   std::size_t size() const;  // children still running
-  // Waits until every child has ended; rethrows the first real exception (never operation_aborted). If the waiter
-  // is cancelled, the children are cancelled and still awaited.
+  // Waits until every child has ended; rethrows the first real exception (never operation_aborted). If the
+  // waiter is cancelled, the children are cancelled and still awaited.
   Task<void> join();
 
  private:
