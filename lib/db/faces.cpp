@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "db/faces.hpp"
+
+#include <charconv>
+
+#include "db/faces_detail.hpp"
+
+namespace mirror::db {
+
+namespace {
+
+bool is_word(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+         (static_cast<unsigned char>(c) & 0x80);
+}
+
+void add_literal(std::string& out, char c) {
+  if (!is_word(c)) out += '\\';
+  out += c;
+}
+
+}  // namespace
+
+std::string mask_to_regex(std::string_view mask) {
+  std::string out = "^";
+  for (std::size_t i = 0; i < mask.size(); ++i) {
+    const char c = mask[i];
+    if (c == '*') {
+      out += ".*";
+    } else if (c == '?') {
+      out += '.';
+    } else if (c == '[') {
+      // "]" closes unless it is the first member; an unclosed bracket is itself.
+      std::size_t first = i + 1;
+      const bool negated = first < mask.size() && (mask[first] == '!' || mask[first] == '^');
+      if (negated) ++first;
+      const std::size_t close = mask.find(']', first + 1);
+      if (first >= mask.size() || close == std::string_view::npos) {
+        add_literal(out, c);
+        continue;
+      }
+      out += negated ? "[^" : "[";
+      for (std::size_t k = first; k < close; ++k)
+        if (mask[k] == '-' && k > first && k + 1 < close)
+          out += '-';
+        else
+          add_literal(out, mask[k]);
+      out += ']';
+      i = close;
+    } else {
+      add_literal(out, c);
+    }
+  }
+  return out + "$";
+}
+
+std::string with_times(std::string_view sql) {
+  std::string out;
+  bool inside = false;
+  for (const char c : sql) {
+    if (c != '@') {
+      out += c;
+      continue;
+    }
+    out += inside ? ", 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')" : "to_char(";
+    inside = !inside;
+  }
+  return out;
+}
+
+void wake(pqxx::work& tx, const char* what) {
+  tx.exec_params("select pg_notify('mirrord_wake', $1)", what);
+}
+
+void audit(pqxx::work& tx, const Actor& actor, const std::string& action, const std::string& object,
+           const Json& detail, const std::string& reason) {
+  tx.exec_params(
+      "insert into audit (actor, action, object, detail, reason) "
+      "values ($1, $2, $3, $4::jsonb || jsonb_build_object('request_id', $6::text), $5)",
+      clean_text(actor.who), action, clean_text(object), detail, clean_text(reason),
+      clean_text(actor.request_id));
+}
+
+void event(pqxx::work& tx, const std::string& type, const std::string& mailbox, const Actor& actor,
+           const Json& data) {
+  tx.exec_params("select add_event($1, 'info', '', $2, null, $3, $4::jsonb)", type, clean_text(mailbox),
+                 clean_text(actor.who), data);
+}
+
+std::int64_t store_id(pqxx::work& tx, const std::string& name) {
+  const auto rows = tx.exec_params("select id from store where name = $1", clean_text(name));
+  if (rows.empty()) throw Refused(Refused::Why::not_found, fmt::format("no store is named \"{}\"", name));
+  return rows[0][0].as<std::int64_t>();
+}
+
+std::int64_t link_id(pqxx::work& tx, const std::string& name) {
+  const auto rows = tx.exec_params("select id from link where name = $1", clean_text(name));
+  if (rows.empty()) throw Refused(Refused::Why::not_found, fmt::format("no link is named \"{}\"", name));
+  return rows[0][0].as<std::int64_t>();
+}
+
+std::int64_t link_id_or_only(pqxx::work& tx, const std::string& name) {
+  if (!name.empty()) return link_id(tx, name);
+  const auto rows = tx.exec("select id from link order by id limit 2");
+  if (rows.empty()) throw Refused(Refused::Why::not_found, "there is no link yet");
+  if (rows.size() > 1) throw Refused(Refused::Why::invalid, "there are several links: name one");
+  return rows[0][0].as<std::int64_t>();
+}
+
+std::int64_t parse_id(const std::string& id, const char* what) {
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(id.data(), id.data() + id.size(), number);
+  if (error != std::errc{} || end != id.data() + id.size())
+    throw Refused(Refused::Why::not_found, fmt::format("no {} has the id \"{}\"", what, id));
+  return number;
+}
+
+}  // namespace mirror::db

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// For lib/db alone: a run inside a transaction of the caller.
+
+#include "db/faces_detail.hpp"
+#include "db/view_runs.hpp"
+
+namespace mirror::db {
+
+std::int64_t insert_run(pqxx::work& tx, const NewRun& run, const Actor& actor);
+
+}  // namespace mirror::db
