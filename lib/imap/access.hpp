@@ -18,26 +18,27 @@ namespace mirror::imap {
 
 // How one trusted login acts for any owner (profile, "login" table).
 enum class LoginMethod {
-  plain_authzid,   // AUTHENTICATE PLAIN with authorization identity = owner
-  master_user,     // login name owner + separator + trusted login
-  own_password,    // LOGIN as the owner with a password looked up per mailbox
-  external,        // client certificate, authorization identity = owner
-  scram_sha_256    // SCRAM-SHA-256 with authorization identity = owner
+  plain_authzid,  // AUTHENTICATE PLAIN with authorization identity = owner
+  master_user,    // login name owner + separator + trusted login
+  own_password,   // LOGIN as the owner with a password looked up per mailbox
+  external,       // client certificate, authorization identity = owner
+  scram_sha_256   // SCRAM-SHA-256 with authorization identity = owner
 };
 
 struct Access {
-  std::string store;            // name, for messages and logs
+  std::string store;  // name, for messages and logs
   net::Endpoint endpoint;
   LoginMethod method = LoginMethod::plain_authzid;
-  std::string login;            // the trusted login; unused with own_password
+  std::string login;  // the trusted login; unused with own_password
   base::SecretText password;
   char master_separator = '*';
-  std::set<Cap> hidden;         // capabilities a profile says not to use, or a test hides
+  std::set<Cap> hidden;  // capabilities a profile says not to use, or a test hides
   std::chrono::milliseconds connect_limit{15000};
-  std::chrono::milliseconds command_limit{60000};   // silence that ends a connection
-  net::RateLimit* limit_in = nullptr;    // shared by all connections of the store; may be null
+  std::chrono::milliseconds command_limit{60000};  // silence that ends a connection
+  net::RateLimit* limit_in = nullptr;              // shared by all connections of the store; may be null
   net::RateLimit* limit_out = nullptr;
-  // Sees every command name sent ("UID FETCH") and every tagged result; for metrics, traces and tests. May be empty.
+  // Sees every command name sent ("UID FETCH") and every tagged result; for metrics, traces and tests. May be
+  // empty.
   std::function<void(std::string_view command, std::string_view result)> observe;
 };
 

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What the client tells the rest of the program about a server: folders, states, messages, outcomes. Plain data.
-// Folder names are UTF-8 here whatever the wire used (modified UTF-7); a name that is no valid UTF-7 is kept octet
-// for octet and marked raw, so that it goes back to the server unchanged.
+// What the client tells the rest of the program about a server: folders, states, messages, outcomes. Plain
+// data. Folder names are UTF-8 here whatever the wire used (modified UTF-7); a name that is no valid UTF-7 is
+// kept octet for octet and marked raw, so that it goes back to the server unchanged.
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/failure.hpp"
@@ -27,10 +29,40 @@ using base::UidValidity;
 
 // Extensions this client knows how to use; each is used when offered and never required.
 enum class Cap {
-  sasl_ir, auth_plain, auth_external, auth_scram_sha_256, login_disabled, starttls, id, namespace_, list_extended,
-  list_status, special_use, create_special_use, enable, condstore, qresync, uidplus, literal_plus, literal_minus,
-  multiappend, notify, idle, esearch, unselect, metadata, appendlimit, move, objectid, children, quota, imap4rev2,
-  unauthenticate, compress_deflate, binary, acl
+  sasl_ir,
+  auth_plain,
+  auth_external,
+  auth_scram_sha_256,
+  login_disabled,
+  starttls,
+  id,
+  namespace_,
+  list_extended,
+  list_status,
+  special_use,
+  create_special_use,
+  enable,
+  condstore,
+  qresync,
+  uidplus,
+  literal_plus,
+  literal_minus,
+  multiappend,
+  notify,
+  idle,
+  esearch,
+  unselect,
+  metadata,
+  appendlimit,
+  move,
+  objectid,
+  children,
+  quota,
+  imap4rev2,
+  unauthenticate,
+  compress_deflate,
+  binary,
+  acl
 };
 std::string_view to_text(Cap cap);  // the wire name, "LIST-STATUS"
 
@@ -46,8 +78,8 @@ struct FolderStatus {
 
 struct Folder {
   std::string name;
-  bool raw = false;             // the name is not UTF-8 text but octets
-  char delimiter = 0;           // 0: NIL, a flat name
+  bool raw = false;                  // the name is not UTF-8 text but octets
+  char delimiter = 0;                // 0: NIL, a flat name
   std::set<std::string> attributes;  // as sent but lower case: "\\noselect", "\\nonexistent", "\\sent", ...
   bool subscribed = false;
   std::optional<FolderStatus> status;
@@ -62,16 +94,16 @@ struct MessageData {
   std::optional<Uid> uid;
   std::optional<FlagSet> flags;
   std::optional<InternalDate> date;
-  std::optional<std::uint64_t> size;     // RFC822.SIZE: a claim, ranks candidates, never a length
+  std::optional<std::uint64_t> size;  // RFC822.SIZE: a claim, ranks candidates, never a length
   std::optional<ModSeq> modseq;
-  std::optional<std::string> header;     // BODY[HEADER.FIELDS (...)]
+  std::optional<std::string> header;  // BODY[HEADER.FIELDS (...)]
 };
 
 // Where the last look at a folder ended, for QRESYNC (RFC 7162).
 struct QresyncPoint {
   UidValidity uidvalidity{};
   ModSeq modseq{};
-  UidSet known;                          // may be empty
+  UidSet known;  // may be empty
 };
 
 // EXAMINE's or SELECT's own answer.
@@ -79,19 +111,19 @@ struct Selected {
   UidValidity uidvalidity{};
   std::optional<Uid> uidnext;
   std::uint32_t exists = 0;
-  ModSeq highestmodseq{};                // 0: none kept (or NOMODSEQ)
+  ModSeq highestmodseq{};  // 0: none kept (or NOMODSEQ)
   bool read_only = false;
-  FlagSet permanent_flags;               // without "\\*"
-  bool keywords_allowed = false;         // PERMANENTFLAGS has "\\*"
+  FlagSet permanent_flags;        // without "\\*"
+  bool keywords_allowed = false;  // PERMANENTFLAGS has "\\*"
   bool permanent_flags_known = false;
-  bool uids_sticky = true;               // false: UIDNOTSTICKY
+  bool uids_sticky = true;  // false: UIDNOTSTICKY
   std::string mailboxid;
-  UidSet vanished;                       // VANISHED (EARLIER)
-  std::vector<MessageData> changed;      // QRESYNC: messages changed since the point
+  UidSet vanished;                   // VANISHED (EARLIER)
+  std::vector<MessageData> changed;  // QRESYNC: messages changed since the point
 };
 
-// The tagged answer of one command. failure() gives scope and retry class by response code (facts of the field:
-// [INUSE] later, [OVERQUOTA] hold the mailbox, [TOOBIG] quarantine the message, ...).
+// The tagged answer of one command. failure() gives scope and retry class by response code (facts of the
+// field: [INUSE] later, [OVERQUOTA] hold the mailbox, [TOOBIG] quarantine the message, ...).
 struct Reply {
   enum class Status { ok, no, bad };
   Status status = Status::ok;
@@ -103,9 +135,12 @@ struct Reply {
 
 struct AppendUid {
   UidValidity uidvalidity{};
-  UidSet uids;            // in the order of the literals when contiguous (RFC 4315: ascending)
+  UidSet uids;  // in the order of the literals when contiguous (RFC 4315: ascending)
 };
 std::optional<AppendUid> append_uid(const Reply& reply);
+
+// Exchange: "... Suggested Backoff Time: 299961 milliseconds"; the connection is closed soon after.
+std::optional<std::chrono::milliseconds> suggested_backoff(const Reply& reply);
 
 // Maps a refused command to the program's failure. command: the wire name, object: folder or mailbox.
 base::Failure failure_of(const Reply& reply, std::string_view command, std::string_view object);
