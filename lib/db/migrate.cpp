@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "base/digest.hpp"
+#include "base/failure.hpp"
 #include "db/transact_detail.hpp"
 
 namespace mirror::db {
@@ -34,9 +35,9 @@ void mark_applied(pqxx::work& tx, std::vector<Migration>& migrations) {
     const auto found = std::find_if(migrations.begin(), migrations.end(),
                                     [&](const Migration& m) { return m.version == version; });
     if (found == migrations.end())
-      throw base::Failed(base::Failure("MRD-DB-002", fmt::format("the database has version {}, this program does not", version)));
+      throw base::Failed(base::Failure("MRD-DB-003", fmt::format("the database has version {}, this program does not", version)));
     if (found->sha256 != row[1].as<std::string>())
-      throw base::Failed(base::Failure("MRD-DB-002", fmt::format("migration {} differs from the one applied", version)));
+      throw base::Failed(base::Failure("MRD-DB-004", fmt::format("migration {} differs from the one applied", version)));
     found->applied = true;
   }
 }
@@ -97,7 +98,7 @@ Task<void> require_current(Pool& pool, std::vector<Migration> migrations) {
   const auto status = co_await migration_status(pool, std::move(migrations));
   for (const auto& migration : status)
     if (!migration.applied)
-      throw base::Failed(base::Failure("MRD-DB-002", fmt::format("migration {} ({}) is not applied", migration.version, migration.name)));
+      throw base::Failed(base::Failure("MRD-DB-003", fmt::format("migration {} ({}) is not applied", migration.version, migration.name)));
 }
 
 }  // namespace mirror::db

@@ -80,7 +80,7 @@ Task<void> run_transaction(Pool& pool, std::function<void(pqxx::work&)> work) {
           throw base::Failed(base::Failure("MRD-DB-001", error.what()));
         }
         if (is_retryable(error) && attempt < k_attempts) continue;
-        throw base::Failed(base::Failure("MRD-DB-003", fmt::format("{} ({})", error.what(), error.sqlstate())));
+        throw base::Failed(base::Failure("MRD-DB-005", fmt::format("{} ({})", error.what(), error.sqlstate())));
       } catch (const pqxx::failure& error) {
         state.connections[worker].reset();
         throw base::Failed(base::Failure("MRD-DB-001", error.what()));

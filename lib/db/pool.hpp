@@ -5,7 +5,7 @@
 // Rooms above call the functions of lib/db; only lib/db itself sees libpqxx (transact_detail.hpp).
 //
 // A statement that fails throws base::Failed: MRD-DB-001 lost (scope process, retry later; the outcome of a COMMIT
-// in flight is unknown and must be taken as "not made"), MRD-DB-003 refused. Serialisation failures are repeated
+// in flight is unknown and must be taken as "not made"), MRD-DB-005 refused. Serialisation failures are repeated
 // inside. A lost connection is dropped and opened again by the next use, never revived.
 
 #include <cstddef>

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Changes on a target other than appends: a step row is committed under the fence before anything is sent; its
+// result, the history and the map move in one transaction (laws 7 and 12). Extras, held deletions and quarantine
+// rows live here too.
+
+#include <string>
+#include <vector>
+
+#include "db/map.hpp"
+
+namespace mirror::db {
+
+enum class StepId : std::int64_t {};
+
+// kind: "flags", "expunge", "folder.create", "folder.rename", "folder.delete", "subscribe". detail: JSON text.
+Task<StepId> open_step(Pool& pool, Fence fence, FolderId folder, std::string kind, std::string detail);
+Task<void> close_step(Pool& pool, StepId step);
+struct OpenStep {
+  StepId id{};
+  std::string kind;
+  std::string detail;
+};
+// Steps an earlier pass left open: what they did is found by looking, then they are closed as recovered.
+Task<std::size_t> close_recovered_steps(Pool& pool, Fence fence);
+
+struct FlagResult {
+  Uid source{};
+  Uid target{};
+  base::FlagSet before;
+  base::FlagSet after;
+  bool drift = false;
+};
+Task<void> save_flag_results(Pool& pool, Fence fence, FolderKey key, StepId step, std::string folder_name,
+                             std::vector<FlagResult> results);
+
+struct RemovalResult {
+  Uid source{};
+  Uid target{};
+};
+// expunged: rows leave the map with a tombstone and history. lost: rows leave because the target's copy was gone.
+Task<void> save_removals(Pool& pool, Fence fence, FolderKey key, StepId step, std::string folder_name,
+                         std::vector<RemovalResult> expunged);
+Task<void> save_lost(Pool& pool, Fence fence, FolderKey key, std::string folder_name, std::vector<RemovalResult> lost);
+Task<void> save_folder_change(Pool& pool, Fence fence, StepId step, std::string kind, std::string folder_name,
+                              std::string before, std::string after);
+Task<std::uint64_t> removed_today(Pool& pool, base::MailboxId mailbox);
+
+struct Extra {
+  Uid target{};
+  bool unknown = false;
+  std::uint64_t size = 0;
+  std::int64_t date = 0;
+  std::optional<base::Digest> digest;
+};
+Task<void> save_extras(Pool& pool, Fence fence, FolderKey key, std::vector<Extra> extras, Uid floor);
+Task<void> drop_extras(Pool& pool, FolderKey key, UidSet gone);
+
+Task<void> hold_removals(Pool& pool, Fence fence, FolderKey key, std::vector<RemovalResult> removals, std::string reason);
+// Held deletions that an operator released; and those no longer wanted are dropped.
+Task<UidSet> released_removals(Pool& pool, FolderKey key);
+Task<void> drop_held(Pool& pool, FolderKey key, UidSet sources);
+
+struct Quarantined {
+  FolderId folder{};               // 0: the folder itself could not be made
+  std::string folder_name;
+  std::string kind;                // message, altered, flag, folder, not_kept
+  UidValidity source_uidvalidity{};
+  Uid source{};
+  std::string code;
+  std::string wanted;
+  std::string got;
+  std::string server_text;
+  std::uint64_t size = 0;
+};
+Task<void> quarantine(Pool& pool, base::MailboxId mailbox, std::vector<Quarantined> rows);
+Task<void> release_quarantine(Pool& pool, base::MailboxId mailbox, std::string folder_name, std::string kind,
+                              UidValidity source_uidvalidity, std::vector<Uid> sources);
+
+}  // namespace mirror::db

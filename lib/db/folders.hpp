@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Folder rows: names on both sides, checkpoints, what STATUS said when all was equal. The checkpoint moves last and
+// holds EXAMINE's answers from the start of the pass (law 8).
+
+#include <string>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "base/uid_set.hpp"
+#include "db/fence.hpp"
+#include "db/pool.hpp"
+
+namespace mirror::db {
+
+using base::FolderId;
+using base::ModSeq;
+using base::Uid;
+using base::UidSet;
+using base::UidValidity;
+
+struct FolderRecord {
+  FolderId id{};
+  std::string source_name;
+  std::string target_name;
+  UidValidity source_uidvalidity{};
+  Uid source_uidnext{};
+  ModSeq source_modseq{};
+  UidValidity target_uidvalidity{};
+  Uid target_uidnext{};            // floor: every UID below was looked at
+  ModSeq target_modseq{};
+  std::string source_status;       // STATUS text before the last complete pass; equal text = nothing happened
+  std::string target_status;
+  std::string mailboxid;
+  std::string special_use;
+  bool subscribed = false;
+  bool greetings = false;
+  std::string state;               // active, refused, leaving
+  bool memory = true;
+  // counts under the current UIDVALIDITYs
+  std::uint64_t mapped = 0;
+  std::uint64_t octets = 0;
+  std::uint64_t greeting_messages = 0;
+  std::uint64_t open_intents = 0;
+  std::uint64_t foreign = 0;
+  std::uint64_t unknown = 0;
+  UidSet extra_uids;               // target UIDs of foreign and unknown messages
+  UidSet quarantined;              // source UIDs waiting, not mapped
+  UidSet held;                     // source UIDs whose deletion is held
+};
+
+Task<std::vector<FolderRecord>> load_folders(Pool& pool, base::MailboxId mailbox);
+// Inserts, or returns the row there is. Throws MRD-DB-005 when the target name belongs to another folder.
+Task<FolderId> add_folder(Pool& pool, base::MailboxId mailbox, FolderRecord folder);
+Task<void> rename_folder(Pool& pool, Fence fence, FolderId folder, std::string source_name, std::string target_name);
+Task<void> remove_folder(Pool& pool, Fence fence, FolderRecord folder);
+Task<void> set_folder_state(Pool& pool, FolderId folder, std::string state);
+// Everything remembered of messages under another pair of UIDVALIDITYs is dropped from the map (tombstoned first);
+// unmatched messages found later are unknown.
+Task<void> forget_messages(Pool& pool, Fence fence, FolderId folder, UidValidity source, UidValidity target);
+
+struct Checkpoint {
+  FolderId folder{};
+  UidValidity source_uidvalidity{};
+  Uid source_uidnext{};
+  ModSeq source_modseq{};
+  std::uint32_t source_exists = 0;
+  UidValidity target_uidvalidity{};
+  Uid target_uidnext{};
+  ModSeq target_modseq{};
+  std::uint32_t target_exists = 0;
+  std::string source_status;
+  std::string target_status;
+  std::string mailboxid;
+  std::string special_use;
+  bool subscribed = false;
+};
+Task<void> save_checkpoints(Pool& pool, Fence fence, std::vector<Checkpoint> checkpoints);
+// The target's UIDVALIDITY and floor as first seen, before anything is sent there.
+Task<void> set_target_identity(Pool& pool, Fence fence, FolderId folder, UidValidity source, UidValidity target, bool memory);
+
+}  // namespace mirror::db

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "db/map.hpp"
+
+#include "db/rows_detail.hpp"
+
+namespace mirror::db {
+
+namespace {
+
+constexpr auto k_columns =
+    "m.source_uid, m.target_uid, m.flags, m.size, m.internaldate, m.message_id_hash, m.target_size, m.target_date, "
+    "m.source_digest, m.greeting";
+
+MapRow read_row(const pqxx::row& row) {
+  MapRow out;
+  out.source = static_cast<Uid>(row[0].as<std::int64_t>());
+  out.target = static_cast<Uid>(row[1].as<std::int64_t>());
+  out.flags = base::FlagSet::parse(row[2].as<std::string>());
+  out.size = row[3].as<std::uint64_t>();
+  out.date = row[4].as<std::int64_t>();
+  out.message_id_hash = row[5].as<std::int64_t>();
+  out.target_size = row[6].as<std::uint64_t>();
+  out.target_date = row[7].as<std::int64_t>();
+  out.digest = read_digest(row[8]);
+  out.greeting = row[9].as<bool>();
+  return out;
+}
+
+}  // namespace
+
+Task<std::vector<MapRow>> load_rows(Pool& pool, FolderKey key) {
+  co_return co_await transact(pool, [&](pqxx::work& tx) {
+    std::vector<MapRow> rows;
+    for (const auto& row : tx.exec_params(
+             fmt::format("select {} from message m where m.folder_id = $1 and m.source_uidvalidity = $2 "
+                         "and m.target_uidvalidity = $3 order by m.source_uid", k_columns),
+             num(key.folder), num(key.source), num(key.target)))
+      rows.push_back(read_row(row));
+    return rows;
+  });
+}
+
+Task<std::vector<MapRow>> load_rows_of(Pool& pool, FolderKey key, UidSet source, UidSet target) {
+  if (source.empty() && target.empty()) co_return std::vector<MapRow>{};
+  co_return co_await transact(pool, [&](pqxx::work& tx) {
+    const RangeArrays s = range_arrays(source);
+    const RangeArrays t = range_arrays(target);
+    std::vector<MapRow> rows;
+    for (const auto& row : tx.exec_params(
+             fmt::format("select {0} from message m join unnest($4::bigint[], $5::bigint[]) r(a, b) "
+                         "on m.source_uid between r.a and r.b "
+                         "where m.folder_id = $1 and m.source_uidvalidity = $2 and m.target_uidvalidity = $3 "
+                         "union "
+                         "select {0} from message m join unnest($6::bigint[], $7::bigint[]) r(a, b) "
+                         "on m.target_uid between r.a and r.b "
+                         "where m.folder_id = $1 and m.source_uidvalidity = $2 and m.target_uidvalidity = $3 "
+                         "order by 1", k_columns),
+             num(key.folder), num(key.source), num(key.target), s.first, s.last, t.first, t.last))
+      rows.push_back(read_row(row));
+    return rows;
+  });
+}
+
+Task<void> save_read_back(Pool& pool, FolderKey key, std::vector<ReadBack> facts) {
+  if (facts.empty()) co_return;
+  co_await transact(pool, [&](pqxx::work& tx) {
+    ArrayText uids, sizes, dates;
+    for (const auto& fact : facts) {
+      uids.add(num(fact.target));
+      sizes.add(static_cast<std::int64_t>(fact.size));
+      dates.add(fact.date);
+    }
+    tx.exec_params(
+        "update message m set target_size = x.size, target_date = x.date "
+        "from unnest($3::bigint[], $4::bigint[], $5::bigint[]) x(uid, size, date) "
+        "where m.folder_id = $1 and m.target_uidvalidity = $2 and m.target_uid = x.uid",
+        num(key.folder), num(key.target), uids.done(), sizes.done(), dates.done());
+  });
+}
+
+Task<void> save_flags(Pool& pool, FolderKey key, std::vector<MapRow> rows) {
+  if (rows.empty()) co_return;
+  co_await transact(pool, [&](pqxx::work& tx) {
+    ArrayText uids, flags;
+    for (const auto& row : rows) {
+      uids.add(num(row.source));
+      flags.add(row.flags.text());
+    }
+    tx.exec_params(
+        "update message m set flags = x.flags from unnest($3::bigint[], $4::text[]) x(uid, flags) "
+        "where m.folder_id = $1 and m.source_uidvalidity = $2 and m.source_uid = x.uid",
+        num(key.folder), num(key.source), uids.done(), flags.done());
+  });
+}
+
+}  // namespace mirror::db

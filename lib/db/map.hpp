@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The map: which source message is which target message. Provenance: never dropped, only verified.
+
+#include <optional>
+#include <vector>
+
+#include "base/provenance.hpp"
+#include "base/uid_set.hpp"
+#include "db/folders.hpp"
+
+namespace mirror::db {
+
+using base::MapRow;
+
+struct FolderKey {
+  FolderId folder{};
+  UidValidity source{};
+  UidValidity target{};
+};
+
+// Every row of a folder, ascending by source UID.
+Task<std::vector<MapRow>> load_rows(Pool& pool, FolderKey key);
+// The rows named by either set.
+Task<std::vector<MapRow>> load_rows_of(Pool& pool, FolderKey key, UidSet source, UidSet target);
+// What the target told of messages just stored: size and date per target UID (what a deletion checks later).
+struct ReadBack {
+  Uid target{};
+  std::uint64_t size = 0;
+  std::int64_t date = 0;
+};
+Task<void> save_read_back(Pool& pool, FolderKey key, std::vector<ReadBack> facts);
+// Remembered flags that changed without a change on the target.
+Task<void> save_flags(Pool& pool, FolderKey key, std::vector<MapRow> rows);
+
+}  // namespace mirror::db

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Small records the engine keeps: store states, what watchers heard, runs, events, traffic, audit.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/failure.hpp"
+#include "db/work.hpp"
+
+namespace mirror::db {
+
+// A store as the engine needs it; the password still sealed.
+struct StoreRecord {
+  StoreId id{};
+  std::string name, host, tls, tls_server_name, ca_pem, pin_sha256, certificate_file, key_file;
+  std::string profile, login_method, login, master_separator;
+  std::vector<std::uint8_t> password_sealed;
+  int port = 0;
+  bool tls_verify = true;
+  std::int64_t octets_per_second = 0;
+  int max_connections = 16;
+  std::string state;
+  std::int64_t row_version = 0;
+};
+Task<std::vector<StoreRecord>> load_stores(Pool& pool);
+struct LinkRecord {
+  LinkId id{};
+  std::string name;
+  StoreId source{}, target{};
+  std::string foreign_policy;
+  std::vector<std::string> folder_include, folder_exclude;
+  std::int64_t guard_count = 1000, guard_percent = 50;
+  std::string paused_reason;
+};
+Task<std::vector<LinkRecord>> load_links(Pool& pool);
+
+// The store answered, or failed with a failure of scope store: state, code, the one probe due later.
+Task<void> store_up(Pool& pool, StoreId store);
+Task<void> store_down(Pool& pool, StoreId store, base::Failure failure, Seconds probe_in);
+
+// Mailboxes a watcher should watch: participating, link not paused.
+struct WatchedMailbox {
+  MailboxId id{};
+  StoreId source{};
+  std::string name;
+  std::vector<std::uint8_t> password_sealed;
+};
+Task<std::vector<WatchedMailbox>> load_watched(Pool& pool);
+Task<std::vector<std::uint8_t>> load_mailbox_password(Pool& pool, MailboxId mailbox);
+Task<void> heard(Pool& pool, std::vector<MailboxId> mailboxes, std::string method);
+struct StoreEventCount {
+  StoreId store{};
+  std::string kind;
+  bool impact = true;
+  std::int64_t count = 0;
+};
+Task<void> count_store_events(Pool& pool, std::vector<StoreEventCount> counts);
+
+Task<void> add_event(Pool& pool, std::string type, std::string severity, std::string store, std::string mailbox,
+                     std::string data_json);
+Task<void> add_traffic(Pool& pool, StoreId store, std::uint64_t octets_in, std::uint64_t octets_out, std::uint64_t messages);
+
+// Runs --------------------------------------------------------------------------------------------------------------
+
+struct RunRecord {
+  RunId id{};
+  std::string kind;
+  std::string mask;
+  bool deep = false;
+  bool dry_run = false;
+  LinkId link{};
+};
+// One queued run of these kinds becomes ours and running; nullopt when there is none.
+Task<std::optional<RunRecord>> take_run(Pool& pool, std::string node, std::vector<std::string> kinds);
+// Runs of resync, first_copy and review are finished by ordinary passes: which run a mailbox's pass serves.
+Task<RunId> run_of(Pool& pool, MailboxId mailbox);
+Task<void> mark_run_dirty(Pool& pool, RunId run);
+struct RunMailbox {
+  MailboxId id{};
+  std::string name, target_name;
+  LinkId link{};
+  StoreId source{}, target{};
+};
+Task<std::vector<RunMailbox>> waiting_mailboxes(Pool& pool, RunId run, std::size_t limit);
+// Sets one mailbox's result and counts the run forward; the run ends when none is waiting.
+Task<void> finish_run_mailbox(Pool& pool, RunId run, MailboxId mailbox, std::string state, std::string detail_json);
+Task<void> finish_run(Pool& pool, RunId run, std::string state, std::string result_json);
+Task<bool> run_cancelled(Pool& pool, RunId run);
+// Runs that a node left running when it died: queued again.
+Task<void> requeue_runs_of(Pool& pool, std::string node);
+
+}  // namespace mirror::db

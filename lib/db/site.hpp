@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The site state and the nodes that obey it (law 9). Suspending becomes suspended when every live node has
+// acknowledged the epoch.
+
+#include <string>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "db/pool.hpp"
+
+namespace mirror::db {
+
+struct SiteState {
+  std::string state;
+  base::Epoch epoch{};
+  std::string actor;
+  std::string reason;
+  std::string system_identifier;   // of the database cluster
+  bool mirroring() const { return state == "mirroring"; }
+};
+
+Task<SiteState> load_site(Pool& pool);
+// Registers this node and says which site epoch it has put into effect; the caller's workers have stopped
+// if the state is not mirroring. Also moves suspending to suspended when everybody agreed.
+Task<SiteState> heartbeat(Pool& pool, std::string node, std::string host, std::string version, base::Epoch in_effect);
+// A database older than what this node has seen (law 9): the site starts suspended, with the reason.
+Task<void> force_suspended(Pool& pool, std::string reason, base::Epoch at_least);
+
+struct ServiceState {
+  std::string name;
+  std::string state;               // starting, running, backing_off, stopped
+  std::string error;
+  bool restarted = false;          // count one restart
+};
+Task<void> save_service(Pool& pool, std::string node, ServiceState service);
+// Services somebody asked to restart; the request is cleared.
+Task<std::vector<std::string>> take_restart_requests(Pool& pool, std::string node);
+
+}  // namespace mirror::db

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "db/work.hpp"
+
+#include "db/transact_detail.hpp"
+
+namespace mirror::db {
+
+namespace {
+
+std::string ids_text(const std::vector<MailboxId>& ids) {
+  ArrayText text;
+  for (const auto id : ids) text.add(base::raw(id));
+  return text.done();
+}
+
+// live work may use every worker; first copies and reviews leave some free, so that a new message never waits
+// behind them.
+constexpr auto k_take = R"sql(
+  with site_ok as (select 1 from site where state = 'mirroring' for share),
+       busy as (select count(*) as n from lease where until > now()),
+       due as (
+         select d.mailbox_id, d.class from dirty d
+           join mailbox m on m.id = d.mailbox_id
+           join link l on l.id = m.link_id
+           join store s on s.id = l.source_store_id
+           join store t on t.id = l.target_store_id
+          where d.due_at <= now() and m.participates and l.paused_reason = ''
+            and s.state not in ('down', 'refused') and t.state not in ('down', 'refused')
+            and not exists (select 1 from retry r where r.mailbox_id = d.mailbox_id and r.due_at > now())
+            and not exists (select 1 from lease x where x.mailbox_id = d.mailbox_id and x.until > now())
+            and exists (select 1 from site_ok)
+            and (d.class = 0 or $3::int > 0)
+          order by d.class, d.first_seen limit $1 for update of d skip locked),
+       leased as (
+         insert into lease (mailbox_id, epoch, holder, until)
+         select mailbox_id, nextval('lease_epoch'), $2, now() + make_interval(secs => $4) from due
+         on conflict (mailbox_id) do update
+            set epoch = excluded.epoch, holder = excluded.holder, until = excluded.until where lease.until <= now()
+         returning mailbox_id, epoch)
+  select d.mailbox_id, m.link_id, l.source_store_id, l.target_store_id, m.name, m.target_name, d.cause, d.class,
+         d.full_compare, d.generation, x.epoch, extract(epoch from now() - d.first_seen)::float8
+    from leased x join dirty d using (mailbox_id) join mailbox m on m.id = d.mailbox_id join link l on l.id = m.link_id
+   order by d.class, d.first_seen)sql";
+
+WorkItem read_item(const pqxx::row& row) {
+  WorkItem item;
+  item.mailbox = MailboxId{row[0].as<std::int64_t>()};
+  item.link = LinkId{row[1].as<std::int64_t>()};
+  item.source_store = StoreId{row[2].as<std::int64_t>()};
+  item.target_store = StoreId{row[3].as<std::int64_t>()};
+  item.name = row[4].as<std::string>();
+  item.target_name = row[5].as<std::string>();
+  item.cause = row[6].as<std::string>();
+  item.work_class = static_cast<WorkClass>(row[7].as<int>());
+  item.full_compare = row[8].as<bool>();
+  item.generation = Generation{row[9].as<std::int64_t>()};
+  item.epoch = Epoch{row[10].as<std::int64_t>()};
+  item.waited_seconds = row[11].as<double>();
+  return item;
+}
+
+void end_well(pqxx::work& tx, const WorkEnd& end, std::int64_t id) {
+  if (!end.again)
+    tx.exec_params("delete from dirty where mailbox_id = $1 and generation = $2", id, base::raw(end.item.generation));
+  tx.exec_params("delete from retry where mailbox_id = $1", id);
+  tx.exec_params(
+      "update mailbox set status = case when exists (select 1 from dirty where mailbox_id = $1) then 'lagging' else "
+      "'in_sync' end, error_code = '', error_text = '', error_since = null, failures = 0, compared_at = now(), "
+      "full_compared_at = case when $2 then now() else full_compared_at end where id = $1",
+      id, end.full);
+  if (end.totals)
+    tx.exec_params("update mailbox set source_messages = $2, target_messages = $3, greetings = $4, octets = $5 where id = $1",
+                   id, end.totals->source_messages, end.totals->target_messages, end.totals->greetings, end.totals->octets);
+}
+
+void end_badly(pqxx::work& tx, const WorkEnd& end, std::int64_t id) {
+  const base::Failure& failure = *end.failure;
+  tx.exec_params(
+      "insert into retry (mailbox_id, due_at, code, scope, detail) values ($1, now() + make_interval(secs => $2), $3, $4, $5) "
+      "on conflict (mailbox_id) do update set due_at = excluded.due_at, attempts = retry.attempts + 1, "
+      "code = excluded.code, scope = excluded.scope, detail = excluded.detail",
+      id, static_cast<double>(end.retry_in.count()), std::string(failure.code()), std::string(to_text(failure.scope())),
+      clean_text(failure.detail()));
+  // The dirty row stays under the retry row: whatever made it is still to be compared.
+  tx.exec_params(
+      "update mailbox set status = 'failed', error_code = $2, error_text = $3, error_since = coalesce(error_since, now()), "
+      "failures = failures + 1 where id = $1",
+      id, std::string(failure.code()), clean_text(failure.detail()));
+}
+
+}  // namespace
+
+Task<void> mark_dirty(Pool& pool, std::vector<MailboxId> mailboxes, std::string cause, WorkClass work_class,
+                      bool full_compare, Millis delay) {
+  if (mailboxes.empty()) co_return;
+  co_await transact(pool, [&](pqxx::work& tx) {
+    tx.exec_params(
+        "insert into dirty (mailbox_id, generation, cause, class, full_compare, due_at) "
+        "select m.id, nextval('dirty_generation'), $2, $3, $4, now() + make_interval(secs => $5) "
+        "  from unnest($1::bigint[]) as x(id) join mailbox m on m.id = x.id where m.participates "
+        "on conflict (mailbox_id) do update set generation = excluded.generation, last_seen = now(), "
+        "  class = least(dirty.class, excluded.class), full_compare = dirty.full_compare or excluded.full_compare, "
+        "  due_at = least(dirty.due_at, excluded.due_at)",
+        ids_text(mailboxes), cause, static_cast<int>(work_class), full_compare,
+        static_cast<double>(delay.count()) / 1000.0);
+    tx.exec("select pg_notify('mirrord_wake', 'dirty')");
+  });
+}
+
+Task<std::vector<WorkItem>> take_work(Pool& pool, TakeSettings settings) {
+  co_return co_await transact(pool, [&](pqxx::work& tx) {
+    const int room = static_cast<int>(settings.limit) - static_cast<int>(settings.reserve_for_live);
+    std::vector<WorkItem> items;
+    for (const auto& row : tx.exec_params(k_take, static_cast<int>(settings.limit), settings.node, room,
+                                          static_cast<double>(settings.lease.count())))
+      items.push_back(read_item(row));
+    return items;
+  });
+}
+
+Task<Millis> next_due(Pool& pool, Millis limit) {
+  co_return co_await transact(pool, [&](pqxx::work& tx) {
+    const auto row = tx.exec1("select extract(epoch from min(due_at) - now())::float8 from dirty where due_at > now()");
+    if (row[0].is_null()) return limit;
+    const auto wait = Millis(static_cast<std::int64_t>(row[0].as<double>() * 1000.0) + 1);
+    return std::clamp(wait, Millis(1), limit);
+  });
+}
+
+Task<bool> renew_lease(Pool& pool, MailboxId mailbox, Epoch epoch, Seconds lease) {
+  co_return co_await transact(pool, [&](pqxx::work& tx) {
+    const auto result = tx.exec_params(
+        "update lease set until = now() + make_interval(secs => $3) where mailbox_id = $1 and epoch = $2 and until > now()",
+        base::raw(mailbox), base::raw(epoch), static_cast<double>(lease.count()));
+    return result.affected_rows() == 1;
+  });
+}
+
+Task<void> finish_work(Pool& pool, WorkEnd end) {
+  co_await transact(pool, [&](pqxx::work& tx) {
+    const std::int64_t id = base::raw(end.item.mailbox);
+    const auto owned = tx.exec_params("delete from lease where mailbox_id = $1 and epoch = $2", id, base::raw(end.item.epoch));
+    if (owned.affected_rows() == 0) return;  // somebody else took over: the end is theirs to tell
+    if (end.postponed) return;
+    if (end.failure)
+      end_badly(tx, end, id);
+    else
+      end_well(tx, end, id);
+  });
+}
+
+Task<std::size_t> raise_due(Pool& pool, TimerSettings settings) {
+  co_return co_await transact(pool, [&](pqxx::work& tx) {
+    const auto retries = tx.exec(
+        "insert into dirty (mailbox_id, generation, cause, class, full_compare, first_seen) "
+        "select r.mailbox_id, nextval('dirty_generation'), 'retry', 0, false, r.since from retry r join mailbox m on m.id = r.mailbox_id "
+        "where r.due_at <= now() and m.participates and not exists (select 1 from dirty d where d.mailbox_id = r.mailbox_id)");
+    const auto reviews = tx.exec_params(
+        "with due as (update mailbox set review_due_at = now() + make_interval(secs => $1 * (0.9 + 0.1 * random())), "
+        "    rebuild_due_at = case when rebuild_due_at <= now() then now() + make_interval(secs => $2) else rebuild_due_at end "
+        "  where id in (select id from mailbox where participates and review_due_at <= now() limit 200) "
+        "  returning id, (rebuild_due_at > now() + make_interval(secs => $2 - 1)) as full) "
+        "insert into dirty (mailbox_id, generation, cause, class, full_compare) "
+        "select id, nextval('dirty_generation'), 'review', case when (select compared_at from mailbox m where m.id = due.id) is null "
+        "then 1 else 2 end, full from due "
+        "on conflict (mailbox_id) do update set full_compare = dirty.full_compare or excluded.full_compare, "
+        "generation = excluded.generation",
+        static_cast<double>(settings.review_interval.count()), static_cast<double>(settings.rebuild_interval.count()));
+    const std::size_t made = retries.affected_rows() + reviews.affected_rows();
+    if (made > 0) tx.exec("select pg_notify('mirrord_wake', 'dirty')");
+    return made;
+  });
+}
+
+Task<void> free_leases_of(Pool& pool, std::string node) {
+  co_await transact(pool, [&](pqxx::work& tx) { tx.exec_params("delete from lease where holder = $1", node); });
+}
+
+}  // namespace mirror::db

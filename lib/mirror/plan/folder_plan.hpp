@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// (folders on the source, folders on the target, folders remembered) -> what to create, rename, leave. PURE.
+// Not seen is not deleted: the caller plans only from a complete, successful LIST, and a vanished folder still has
+// to be confirmed by the server's own NO [NONEXISTENT].
+
+#include <string>
+#include <vector>
+
+#include "mirror/plan/folder_names.hpp"
+#include "mirror/plan/views.hpp"
+
+namespace mirror::plan {
+
+struct FolderRow {
+  base::FolderId id{};
+  std::string source_name;
+  std::string target_name;
+  UidValidity source_uidvalidity{};
+  Uid source_uidnext{};
+  std::string mailboxid;
+  std::uint64_t mapped = 0;
+  bool subscribed = false;
+};
+
+struct ListedFolder {
+  std::string name;
+  char delimiter = 0;
+  UidValidity uidvalidity{};   // 0: not told
+  Uid uidnext{};
+  std::string mailboxid;
+  std::string special_use;     // "\\sent" or empty
+  bool subscribed = false;
+  bool selectable = true;
+};
+
+// Same folder under another name, as far as names and numbers tell. sure: MAILBOXID says so; else the caller
+// compares known messages first.
+struct RenameCandidate {
+  FolderRow row;
+  ListedFolder now;
+  bool sure = false;
+};
+
+struct FolderPlan {
+  std::vector<std::pair<FolderRow, ListedFolder>> kept;  // row and what the source lists for it
+  std::vector<RenameCandidate> renamed;
+  std::vector<ListedFolder> fresh;                       // no row yet
+  std::vector<FolderRow> vanished;                       // row without a folder
+};
+
+FolderPlan plan_folders(const std::vector<FolderRow>& rows, const std::vector<ListedFolder>& source);
+
+// A set of renames as one permutation: every target name is free when its step runs. Names in a cycle, or occupied by
+// a folder that moves later, go through a temporary name.
+struct RenameStep {
+  std::string from;
+  std::string to;
+};
+std::vector<RenameStep> order_renames(std::vector<RenameStep> wanted, const std::string& temporary_prefix);
+
+// Subscriptions to change on the target.
+struct SubscriptionChange {
+  std::string target_name;
+  bool subscribe = false;
+};
+std::vector<SubscriptionChange> plan_subscriptions(const std::vector<std::pair<std::string, bool>>& wanted_by_target,
+                                                   const std::vector<ListedFolder>& target);
+
+}  // namespace mirror::plan

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mirror/plan/guard.hpp"
+
+#include <fmt/format.h>
+
+#include <map>
+
+namespace mirror::plan {
+
+namespace {
+
+// A mailbox this small is emptied by its owner every day: percentages say nothing there.
+constexpr std::uint64_t k_small = 10;
+
+}  // namespace
+
+GuardVerdict judge_removals(const GuardInput& input, const GuardLimits& limits) {
+  std::map<Likeness, std::uint64_t> added;
+  for (const auto& one : input.added) ++added[one];
+  GuardVerdict verdict;
+  for (const auto& one : input.removed) {
+    const auto found = added.find(one);
+    if (found != added.end() && found->second > 0)
+      --found->second;
+    else
+      ++verdict.counted;
+  }
+  const std::uint64_t today = verdict.counted + input.removed_today;
+  const std::uint64_t base = input.mapped + input.removed_today;
+  const bool many = today > limits.count;
+  const bool share = today > k_small && base > 0 && today * 100 > base * limits.percent;
+  verdict.hold = verdict.counted > 0 && (many || share);
+  if (verdict.hold)
+    verdict.reason = fmt::format("{} deletions today of {} messages; limits: {} or {} %", today, base, limits.count,
+                                 limits.percent);
+  return verdict;
+}
+
+}  // namespace mirror::plan

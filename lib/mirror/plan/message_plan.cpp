@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mirror/plan/message_plan.hpp"
+
+#include <algorithm>
+#include <map>
+
+namespace mirror::plan {
+
+namespace {
+
+constexpr std::size_t k_expandable = 1'000'000;
+
+using RowBySource = std::map<Uid, const MapRow*>;
+using ViewByUid = std::map<Uid, const SeenMessage*>;
+
+ViewByUid by_uid(const FolderView& view) {
+  ViewByUid out;
+  for (const auto& message : view.messages) out.emplace(message.uid, &message);
+  return out;
+}
+
+// Gone for sure from a view: not in a complete one, or named as vanished by a partial one.
+bool gone(const FolderView& view, const ViewByUid& seen, Uid uid) {
+  return view.complete ? !seen.contains(uid) : view.vanished.contains(uid) && !seen.contains(uid);
+}
+
+void plan_copies(const FolderView& source, const RowBySource& rows, const FolderMemory& memory, MessagePlan& plan) {
+  for (const auto& message : source.messages)
+    if (!rows.contains(message.uid) && !memory.quarantined.contains(message.uid)) plan.copy.push_back(message.uid);
+}
+
+void plan_one_flag(const MapRow& row, const SeenMessage* source, const SeenMessage* target,
+                   const std::optional<std::vector<std::string>>& keeps, MessagePlan& plan) {
+  if (source == nullptr && target == nullptr) return;
+  const FlagSet& wanted_raw = source != nullptr ? source->flags : row.flags;
+  const FlagSet wanted = storable(wanted_raw, keeps);
+  const FlagSet& has = target != nullptr ? target->flags : row.flags;
+  if (wanted == storable(has, keeps)) {
+    if (!(row.flags == wanted_raw)) {
+      MapRow settled = row;
+      settled.flags = wanted_raw;
+      plan.settled.push_back(std::move(settled));
+    }
+    return;
+  }
+  const bool drift = source == nullptr || source->flags == row.flags;
+  plan.flags.push_back({row.source, row.target, wanted_raw, has, drift});
+}
+
+// Law 4: source EXISTS = mapped + quarantined + to copy - deletions (held ones are mapped but gone).
+bool source_counts_agree(const FolderView& source, const FolderMemory& memory, const MessagePlan& plan) {
+  const auto gone_now = plan.remove.size() + plan.released.size();
+  const auto expected = memory.mapped + memory.quarantined.count() + plan.copy.size();
+  return expected >= gone_now && expected - gone_now == source.exists;
+}
+
+bool target_counts_agree(const FolderView& target, const FolderMemory& memory, const MessagePlan& plan) {
+  const auto expected = memory.mapped + memory.extras + plan.strangers.count();
+  return expected >= plan.lost.size() && expected - plan.lost.size() == target.exists;
+}
+
+}  // namespace
+
+FlagSet storable(const FlagSet& wanted, const std::optional<std::vector<std::string>>& keeps) {
+  if (!keeps) return wanted;
+  const FlagSet allowed(*keeps);
+  std::vector<std::string> kept;
+  for (const auto& word : wanted.words())
+    if (allowed.contains(word)) kept.push_back(word);
+  return FlagSet(kept);
+}
+
+MessagePlan plan_messages(const FolderView& source, const FolderView& target, const std::vector<MapRow>& rows,
+                          const FolderMemory& memory, const std::optional<std::vector<std::string>>& keeps) {
+  MessagePlan plan;
+  RowBySource by_source;
+  RowBySource by_target;
+  for (const auto& row : rows) {
+    by_source.emplace(row.source, &row);
+    by_target.emplace(row.target, &row);
+  }
+  const ViewByUid on_source = by_uid(source);
+  const ViewByUid on_target = by_uid(target);
+
+  plan_copies(source, by_source, memory, plan);
+  for (const auto& row : rows) {
+    if (gone(target, on_target, row.target)) {
+      plan.lost.push_back({row.source, row.target});
+      continue;
+    }
+    if (gone(source, on_source, row.source)) {
+      plan.remove.push_back({row.source, row.target});
+      continue;
+    }
+    const auto s = on_source.find(row.source);
+    const auto t = on_target.find(row.target);
+    plan_one_flag(row, s == on_source.end() ? nullptr : s->second, t == on_target.end() ? nullptr : t->second, keeps, plan);
+  }
+  if (const auto waiting = memory.quarantined.expand(k_expandable))
+    for (const Uid uid : *waiting)
+      if (gone(source, on_source, uid)) plan.released.push_back(uid);
+  for (const auto& message : target.messages)
+    if (!by_target.contains(message.uid) && !memory.extra_uids.contains(message.uid)) plan.strangers.add(message.uid);
+
+  // A row gone from both sides is lost on the target and needs no deletion: it counts as gone from the source too.
+  std::uint64_t lost_and_gone = 0;
+  for (const auto& lost : plan.lost)
+    if (gone(source, on_source, lost.source)) ++lost_and_gone;
+  MessagePlan counted = plan;
+  counted.remove.resize(plan.remove.size() + lost_and_gone);
+  plan.look_closer_at_source = !source.complete && !source_counts_agree(source, memory, counted);
+  plan.look_closer_at_target = !target.complete && !target_counts_agree(target, memory, plan);
+  return plan;
+}
+
+}  // namespace mirror::plan
