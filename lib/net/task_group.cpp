@@ -74,11 +74,12 @@ struct TaskGroup::State {
 TaskGroup::TaskGroup(asio::any_io_executor executor) : state_(std::make_shared<State>(std::move(executor))) {}
 
 TaskGroup::~TaskGroup() {
-  // Children hold the state, so nothing dangles; but an unjoined group is a bug unless the loop itself is
-  // torn down.
-  if (!state_->children.empty())
-    base::log::debug("task.unjoined", "a task group ended before its tasks",
+  // Children hold the state, so nothing of the group dangles; but an unjoined group is a bug unless the loop
+  // itself is torn down. Not at once: this may run inside a child's own unwinding.
+  if (state_->children.empty()) return;
+  base::log::warning("task.unjoined", "a task group ended before its tasks",
                      {{"tasks", std::to_string(state_->children.size())}});
+  asio::post(state_->executor, [state = state_] { state->cancel(); });
 }
 
 void TaskGroup::spawn(std::string name, Task<void> task) {

@@ -57,15 +57,6 @@ void trust(SSL_CTX* context, const TlsSettings& settings) {
   X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context), X509_V_FLAG_PARTIAL_CHAIN);
 }
 
-// The pin alone decides: no chain, no name, no date.
-int check_pin(X509_STORE_CTX* store, void* argument) {
-  const auto& pin = *static_cast<const std::string*>(argument);
-  X509* const leaf = X509_STORE_CTX_get0_cert(store);
-  if (leaf != nullptr && fingerprint_of(leaf) == pin) return 1;
-  X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
-  return 0;
-}
-
 // "AB:CD" and "ab cd" are spellings in use.
 std::string normal_pin(const std::string& given) {
   std::string pin;
@@ -87,8 +78,28 @@ struct Context {
   Context& operator=(const Context&) = delete;
 
   SSL_CTX* ssl;
-  std::string pin;  // check_pin refers to it
+  std::string pin;
 };
+
+// The pin alone decides: no chain, no name, no date. Whatever is refused is noted with the connection,
+// because a failed handshake forgets the certificate and an administrator needs its fingerprint.
+int check_peer(X509_STORE_CTX* store, void* argument) {
+  const auto& context = *static_cast<const Context*>(argument);
+  X509* const leaf = X509_STORE_CTX_get0_cert(store);
+  bool good = false;
+  if (context.pin.empty()) {
+    good = X509_verify_cert(store) == 1;
+  } else {
+    good = leaf != nullptr && fingerprint_of(leaf) == context.pin;
+    X509_STORE_CTX_set_error(store, good ? X509_V_OK : X509_V_ERR_APPLICATION_VERIFICATION);
+  }
+  auto* const ssl =
+      static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
+  if (!good && leaf != nullptr && ssl != nullptr)
+    *static_cast<std::string*>(SSL_get_app_data(ssl)) =
+        subject_of(leaf) + " with SHA-256 " + fingerprint_of(leaf);
+  return good ? 1 : 0;
+}
 
 std::shared_ptr<Context> make_context(const TlsSettings& settings) {
   auto out = std::make_shared<Context>();
@@ -96,10 +107,10 @@ std::shared_ptr<Context> make_context(const TlsSettings& settings) {
   SSL_CTX_set_mode(out->ssl, SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_options(out->ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
   SSL_CTX_set_session_cache_mode(out->ssl, SSL_SESS_CACHE_OFF);
+  SSL_CTX_set_cert_verify_callback(out->ssl, &check_peer, out.get());
   if (!settings.pin_sha256.empty()) {
     out->pin = normal_pin(settings.pin_sha256);
     SSL_CTX_set_verify(out->ssl, SSL_VERIFY_PEER, nullptr);
-    SSL_CTX_set_cert_verify_callback(out->ssl, &check_pin, &out->pin);
   } else if (settings.verify) {
     SSL_CTX_set_verify(out->ssl, SSL_VERIFY_PEER, nullptr);
     trust(out->ssl, settings);
@@ -127,10 +138,18 @@ std::string openssl_words() {
   return words.empty() ? "no reason given" : words;
 }
 
-std::string fingerprint_of(const void* x509) {
+std::string subject_of(const X509* certificate) {
+  const std::unique_ptr<BIO, decltype(&BIO_free)> text(BIO_new(BIO_s_mem()), &BIO_free);
+  X509_NAME_print_ex(text.get(), X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253);
+  char* data = nullptr;
+  const long size = BIO_get_mem_data(text.get(), &data);
+  return size > 0 ? std::string(data, static_cast<std::size_t>(size)) : std::string{};
+}
+
+std::string fingerprint_of(const X509* certificate) {
   base::Digest digest{};
   unsigned length = 0;
-  if (X509_digest(static_cast<const X509*>(x509), EVP_sha256(), digest.data(), &length) != 1) return {};
+  if (X509_digest(certificate, EVP_sha256(), digest.data(), &length) != 1) return {};
   return base::to_hex(digest);
 }
 

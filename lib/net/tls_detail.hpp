@@ -12,6 +12,7 @@
 #include "net/stream.hpp"
 
 struct ssl_ctx_st;
+struct x509_st;
 
 namespace mirror::net::detail {
 
@@ -22,7 +23,8 @@ std::shared_ptr<ssl_ctx_st> context_for(const TlsSettings& settings);
 
 // The newest words of OpenSSL's error queue; empties it.
 std::string openssl_words();
-std::string fingerprint_of(const void* x509);  // hex SHA-256 of the DER form
+std::string subject_of(const x509_st* certificate);
+std::string fingerprint_of(const x509_st* certificate);  // hex SHA-256 of the DER form
 
 class TlsEngine {
  public:

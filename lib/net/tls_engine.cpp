@@ -73,14 +73,6 @@ BIO_METHOD* bio_method() {
   return method.get();
 }
 
-std::string subject_of(const X509* certificate) {
-  const std::unique_ptr<BIO, decltype(&BIO_free)> text(BIO_new(BIO_s_mem()), &BIO_free);
-  X509_NAME_print_ex(text.get(), X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253);
-  char* data = nullptr;
-  const long size = BIO_get_mem_data(text.get(), &data);
-  return size > 0 ? std::string(data, static_cast<std::size_t>(size)) : std::string{};
-}
-
 bool is_address(const std::string& host) {
   boost::system::error_code error;
   asio::ip::make_address(host, error);
@@ -95,15 +87,13 @@ struct TlsEngine::State {
   std::unique_ptr<SSL, decltype(&SSL_free)> ssl{nullptr, &SSL_free};
   std::string name;  // what the certificate must be for
   bool pinned = false;
+  std::string refused;  // the certificate that was refused, in words
 
   [[noreturn]] void refuse(int result) {
     const long verdict = SSL_get_verify_result(ssl.get());
-    if (verdict != X509_V_OK) {
-      auto words = openssl_words();  // empties the queue
-      const X509* const leaf = SSL_get0_peer_certificate(ssl.get());
-      words = pinned ? "the certificate is not the pinned one" : X509_verify_cert_error_string(verdict);
-      if (leaf != nullptr)
-        words += fmt::format("; it is {} with SHA-256 {}", subject_of(leaf), fingerprint_of(leaf));
+    if (verdict != X509_V_OK && SSL_get_verify_mode(ssl.get()) != SSL_VERIFY_NONE) {
+      const std::string why = pinned ? "it is not the pinned one" : X509_verify_cert_error_string(verdict);
+      const auto words = refused.empty() ? why : fmt::format("{}; the server shows {}", why, refused);
       throw Failed(Failure("MRD-NET-005", fmt::format("{}: {}", name, words)));
     }
     throw Failed(Failure("MRD-NET-006", fmt::format("{}: {} ({})", name, openssl_words(), result)));
@@ -123,6 +113,7 @@ TlsEngine::TlsEngine(const Endpoint& endpoint) : state_(std::make_unique<State>(
   BIO_set_init(bio, 1);
   SSL_set_bio(ssl, bio, bio);
   SSL_set_connect_state(ssl);
+  SSL_set_app_data(ssl, &state_->refused);
   X509_VERIFY_PARAM* const wanted = SSL_get0_param(ssl);
   if (is_address(state_->name)) {
     X509_VERIFY_PARAM_set1_ip_asc(wanted, state_->name.c_str());
