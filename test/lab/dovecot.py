@@ -153,6 +153,7 @@ class Dovecot:
         self.passwords = passwords or {"mirror": f"mirror-{name}-secret", "filler": f"filler-{name}-secret"}
         self.owners = {}
         self.quotas = {}
+        self._users_stamp = 0
         self.process = None
         self.run = workdir.sockets / name
         self.config = None
@@ -195,11 +196,17 @@ class Dovecot:
             rule = f"userdb_quota_rule=*:bytes={limit}" if limit else ""
             lines.append(f"{owner}:{password}:{self.uid}:{self.gid}::{self.mail}/{owner}::{rule}\n")
         self._write_secret(self.users_file, "".join(lines))
+        # Dovecot looks at the file once a second, and reads it again when size or whole-second time differ.
+        self._users_stamp = max(int(time.time()), self._users_stamp + 1)
+        os.utime(self.users_file, (self._users_stamp, self._users_stamp))
+        if self.process and self.process.running():
+            time.sleep(1.1)
 
     def add_mailboxes(self, owners):
-        for owner in owners:
-            self.owners.setdefault(owner, f"pw-{owner}")
-        if self.config:
+        fresh = [owner for owner in owners if owner not in self.owners]
+        for owner in fresh:
+            self.owners[owner] = f"pw-{owner}"
+        if self.config and fresh:
             self.write_users()
 
     def set_quota(self, owner, limit):
@@ -240,7 +247,7 @@ class Dovecot:
         if self.process is None:
             self.process = Process(self.name, ["/usr/sbin/dovecot", "-F", "-c", self.config],
                                    self.workdir.log(f"{self.name}-stderr"), stop_signal=signal.SIGTERM)
-            self.workdir.on_close(self.stop)
+            self.workdir.on_close(self.stop, self.process.ask)
         # After SIGKILL the old helpers may hold the sockets and the pid file for a moment.
         end = time.monotonic() + 15.0
         while True:

@@ -80,7 +80,7 @@ class Postgres:
             self.process = Process(self.name, [self.bin / "postgres", "-D", self.data],
                                    self.workdir.log(self.name), user="postgres",
                                    stop_signal=signal.SIGINT)
-            self.workdir.on_close(self.stop)
+            self.workdir.on_close(self.stop, self.process.ask)
         end = time.monotonic() + 15.0
         while True:
             self.process.start()

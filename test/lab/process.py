@@ -120,6 +120,7 @@ class Process:
         self.orphan_signal = orphan_signal or stop_signal
         self.groups = groups
         self.child = None
+        self.asked = False
 
     @property
     def pid(self):
@@ -128,6 +129,7 @@ class Process:
     def start(self):
         if self.running():
             raise LabError(f"{self.name} is already running")
+        self.asked = False
         orphan = int(self.orphan_signal)
 
         def before_exec():
@@ -158,6 +160,12 @@ class Process:
         if self.running():
             self.child.send_signal(number)
 
+    def ask(self):
+        """Asks it to stop, once, without waiting."""
+        if not self.asked:
+            self.asked = True
+            self.signal(self.stop_signal)
+
     def kill(self, whole_tree=False):
         """SIGKILL, as a crash would; with `whole_tree` the helpers die too."""
         if not self.child:
@@ -176,7 +184,7 @@ class Process:
         if not self.child:
             return None
         helpers = [(pid, started_at(pid)) for pid in tree_of(self.pid)] if self.running() else []
-        self.signal(self.stop_signal)
+        self.ask()
         try:
             code = self.child.wait(seconds)
         except subprocess.TimeoutExpired:

@@ -316,7 +316,7 @@ class Worker:
                 types = {}
                 if samples.GREETINGS in actual.folders:
                     client.select(self.greetings, examine=True)
-                    types = {uid: next(iter(row.values() - {str(uid).encode()}), b"") for uid, row in
+                    types = {uid: row["BODY[HEADER.FIELDS (X-GREETING-TYPE)]"] for uid, row in
                              client.fetch("UID BODY.PEEK[HEADER.FIELDS (X-GREETING-TYPE)]").items()}
                 client.logout()
                 break

@@ -73,16 +73,22 @@ class Workdir:
         self.mounts.append(path)
         return path
 
-    def on_close(self, stop):
-        """`stop()` runs before the files go, last registered first."""
-        self._closers.append(stop)
+    def on_close(self, stop, ask=None):
+        """`stop()` runs before the files go, last registered first.  Neighbours with an `ask()` are all
+        asked to stop before the first of them is waited for: a Dovecot takes a second."""
+        self._closers.append((stop, ask))
 
     def close(self):
         # A forked child inherits the exit hooks; the folder is not its own.
         if os.getpid() != self._owner:
             return
         while self._closers:
-            self._closers.pop()()
+            for _, ask in reversed(self._closers):
+                if ask is None:
+                    break
+                ask()
+            stop, _ = self._closers.pop()
+            stop()
         for path in reversed(self.mounts):
             subprocess.run(["umount", str(path)], check=False)
         self.mounts = []
