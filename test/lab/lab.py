@@ -5,6 +5,11 @@
 As a class:    with Lab("build/lab") as lab: lab.production.port ...
 As a command:  lab.py up --dir D [--detach]     start; D/lab.json describes it when everything answers
                lab.py down --dir D              stop what `up --detach` left running
+               lab.py do --dir D VERB [WHAT]... act on the running lab:
+                   start|stop|restart|kill|reload production|dr|postgres|relay|dr_relay
+                   kill-sessions production|dr   SIGKILL to every logged-in session's process
+                   add-mailboxes NAME...         quota production|dr OWNER BYTES|none
+                   database NAME|drop NAME       totals relay|dr_relay (prints JSON)
                lab.py env --dir D               the same as shell variables (MM_...)
 """
 
@@ -19,13 +24,15 @@ import json
 import os
 import pathlib
 import shlex
+import select
 import signal
-import time
+import socket
 
 from lab.ca import Authority
 from lab.dovecot import Dovecot
 from lab.postgres import Postgres
 from lab.process import USERS, LabError, Process, ensure_user, started_at, wait_until
+from lab.relay import RelayProcess
 from lab.workdir import Workdir
 
 
@@ -33,8 +40,9 @@ class Lab:
     """Everything of one demo or system test; `with` starts and stops it."""
 
     def __init__(self, under, mailboxes=("1001", "1002", "1003"), keep=False, fsync=True, postgres=True,
-                 production_format="maildir", dr_format="sdbox", production_read_only=True, relay=False,
+                 production_format="maildir", dr_format="sdbox", production_read_only=True, relay=None, dr_relay=None,
                  production_options=None, dr_options=None):
+        """`relay`, `dr_relay`: True, or options of RelayProcess (hide, wire_log), for a relay in front."""
         self.workdir = Workdir(under, keep)
         for user in USERS:
             ensure_user(user)
@@ -44,8 +52,8 @@ class Lab:
         self.production = Dovecot(self.workdir, "production", self.authority, production_format, "mmprod",
                                   mirror_read_only=production_read_only, **(production_options or {}))
         self.dr = Dovecot(self.workdir, "dr", self.authority, dr_format, "mmdr", **(dr_options or {}))
-        self.relay = None
-        self._want_relay = relay
+        self.relay = self.dr_relay = None
+        self._relays = {"relay": (relay, self.production), "dr_relay": (dr_relay, self.dr)}
 
     def __enter__(self):
         return self.start()
@@ -60,9 +68,10 @@ class Lab:
             for server in (self.production, self.dr):
                 server.add_mailboxes(self.mailboxes)
                 server.up()
-            if self._want_relay:
-                from lab.relay import RelayProcess
-                self.relay = RelayProcess(self.workdir, self.authority, self.production).start()
+            for name, (wanted, server) in self._relays.items():
+                if wanted:
+                    options = wanted if isinstance(wanted, dict) else {}
+                    setattr(self, name, RelayProcess(self.workdir, self.authority, server, name, **options).start())
             self.write_files()
         except BaseException:
             self.close()
@@ -98,7 +107,9 @@ class Lab:
                 "log": str(self.workdir.data / "log"), "ca": str(self.authority.cert), "daemon_user": "mirrord-test",
                 "dsn": self.postgres.dsn if self.postgres else None,
                 "mailboxes_file": str(self.workdir.data / "mailboxes"), "mailboxes": len(self.mailboxes),
-                "relay": self.relay.describe() if self.relay else None, **stores}
+                "control": str(self.workdir.sockets / "control"),
+                "relay": self.relay.describe() if self.relay else None,
+                "dr_relay": self.dr_relay.describe() if self.dr_relay else None, **stores}
 
     def daemon(self, name, argv, env=None, user="mirrord-test"):
         """A program of ours as the unprivileged user, stopped with the lab."""
@@ -106,6 +117,34 @@ class Lab:
         process = Process(name, [program, *argv[1:]], self.workdir.log(name), user=user, env=env)
         self.workdir.on_close(process.stop)
         return process
+
+
+    def act(self, verb, *what):
+        """What `lab.py do` does; text to print."""
+        if verb == "add-mailboxes":
+            self.add_mailboxes(what)
+        elif verb == "quota":
+            self._server(what[0]).set_quota(what[1], None if what[2] == "none" else int(what[2]))
+        elif verb == "database":
+            self.postgres.drop_database(what[1]) if what[0] == "drop" else self.postgres.make_database(what[0])
+        elif verb == "totals":
+            return json.dumps(self._server(what[0]).totals())
+        elif verb == "kill-sessions":
+            pids = self._server(what[0]).session_pids()
+            for pid in pids:
+                os.kill(pid, signal.SIGKILL)
+            return str(len(pids))
+        elif verb in ("start", "stop", "restart", "kill", "reload"):
+            getattr(self._server(what[0]), verb)()
+        else:
+            raise LabError(f"unknown verb {verb!r}")
+        return ""
+
+    def _server(self, name):
+        server = getattr(self, name) if name in ("production", "dr", "postgres", "relay", "dr_relay") else None
+        if server is None:
+            raise LabError(f"the lab has no {name!r}")
+        return server
 
 
 def shell_variables(about, prefix="MM"):
@@ -121,7 +160,10 @@ def shell_variables(about, prefix="MM"):
 
 
 def read_description(folder):
-    return json.loads((pathlib.Path(folder) / "lab.json").read_text())
+    try:
+        return json.loads((pathlib.Path(folder) / "lab.json").read_text())
+    except FileNotFoundError as error:
+        raise LabError(f"no lab is running in {folder}") from error
 
 
 def serve(options):
@@ -134,18 +176,56 @@ def serve(options):
     folder.mkdir(parents=True, exist_ok=True)
     described = folder / "lab.json"
     described.unlink(missing_ok=True)
+    relay = {"hide": options.hide, "wire_log": options.wire_log}
     with Lab(folder, names, options.keep, not options.no_fsync, not options.no_postgres,
-             options.production_format, options.dr_format, not options.production_writable, options.relay,
-             {"event_url": options.event_url} if options.event_url else None) as lab:
+             options.production_format, options.dr_format, not options.production_writable,
+             options.relay and relay, options.dr_relay and relay,
+             {"event_url": options.event_url, "quota": options.quota}, {"quota": options.quota}) as lab, \
+            socket.socket(socket.AF_UNIX) as control:
+        control.bind(str(lab.workdir.sockets / "control"))
+        os.chmod(lab.workdir.sockets / "control", 0o600)
+        control.listen(8)
         fresh = folder / "lab.json.new"
         fresh.write_text(json.dumps(lab.describe() | {"started_at": started_at(os.getpid())}, indent=1) + "\n")
         fresh.rename(described)
         watched = started_at(options.watch_pid) if options.watch_pid else None
+        # One thread does it all: children are tied to the thread that started them.
         while not stop:
-            time.sleep(0.2)
+            if select.select([control], [], [], 0.2)[0]:
+                answer_one(lab, control)
             if watched and started_at(options.watch_pid) != watched:
                 break
     described.unlink(missing_ok=True)
+    return 0
+
+
+def answer_one(lab, control):
+    """One request of `lab.py do`: a JSON list in, a JSON pair (error or null, text) out."""
+    peer, _ = control.accept()
+    with peer, peer.makefile("rw", encoding="utf-8") as stream:
+        peer.settimeout(5.0)
+        try:
+            answer = (None, lab.act(*json.loads(stream.readline())))
+        except (LabError, OSError, ValueError, IndexError, TypeError, AttributeError) as error:
+            answer = (f"{type(error).__name__}: {error}", "")
+        try:
+            stream.write(json.dumps(answer) + "\n")
+            stream.flush()
+        except OSError:
+            pass
+
+
+def do(options):
+    with socket.socket(socket.AF_UNIX) as control:
+        control.connect(read_description(options.dir)["control"])
+        with control.makefile("rw", encoding="utf-8") as stream:
+            stream.write(json.dumps([options.action, *options.what]) + "\n")
+            stream.flush()
+            error, text = json.loads(stream.readline() or '["the lab has ended", ""]')
+    if error:
+        raise LabError(error)
+    if text:
+        print(text)
     return 0
 
 
@@ -185,7 +265,7 @@ def detach(options):
 def down(options):
     try:
         about = read_description(options.dir)
-    except FileNotFoundError:
+    except LabError:
         return 0
     if started_at(about["pid"]) == about.get("started_at"):
         os.kill(about["pid"], signal.SIGTERM)
@@ -203,17 +283,26 @@ def main():
     up.add_argument("--dr-format", default="sdbox")
     up.add_argument("--production-writable", action="store_true", help="no ACL against the mirror's login")
     up.add_argument("--relay", action="store_true", help="a counting relay in front of production")
+    up.add_argument("--dr-relay", action="store_true", help="one in front of DR")
+    up.add_argument("--hide", action="append", default=[], metavar="REGEX", help="the relays hide these capabilities")
+    up.add_argument("--wire-log", action="store_true", help="the relays log every connection")
+    up.add_argument("--quota", type=int, help="bytes per mailbox, on both stores")
     up.add_argument("--event-url", help="where production's event exporter posts")
     up.add_argument("--no-postgres", action="store_true")
     up.add_argument("--no-fsync", action="store_true")
     up.add_argument("--keep", action="store_true")
     up.add_argument("--detach", action="store_true")
     up.add_argument("--watch-pid", type=int)
-    for verb in (up, verbs.add_parser("down"), verbs.add_parser("env")):
+    act = verbs.add_parser("do")
+    act.add_argument("action")
+    act.add_argument("what", nargs="*")
+    for verb in (up, act, verbs.add_parser("down"), verbs.add_parser("env")):
         verb.add_argument("--dir", required=True)
     options = parser.parse_args()
     if options.verb == "down":
         return down(options)
+    if options.verb == "do":
+        return do(options)
     if options.verb == "env":
         for name, value in shell_variables(read_description(options.dir)).items():
             print(f"{name}={shlex.quote(value)}")

@@ -129,6 +129,9 @@ class Postgres:
         """SIGKILL of the postmaster, as an OOM killer would; its backends notice and end."""
         self.process.kill()
 
+    def reload(self):
+        self.process.signal(signal.SIGHUP)
+
     def restart(self):
         self.stop()
         return self.start()

@@ -223,8 +223,9 @@ class RelayProcess:
     def start(self):
         from lab.process import wait_until
         import socket
+        if self.process.child is None:
+            self.workdir.on_close(self.stop)
         self.process.start()
-        self.workdir.on_close(self.stop)
 
         def answers():
             try:
@@ -240,6 +241,13 @@ class RelayProcess:
 
     def stop(self):
         self.process.stop()
+
+    def kill(self):
+        self.process.kill()
+
+    def restart(self):
+        self.stop()
+        return self.start()
 
     def totals(self):
         """Commands by name up to now (a report at least as new as this call)."""

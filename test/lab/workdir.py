@@ -32,7 +32,8 @@ class Workdir:
         self.root = pathlib.Path(tempfile.mkdtemp(prefix=f"{name}-", dir=base))
         self.root.chmod(0o755)
         # Data the unprivileged users must reach.
-        self.data = self.root if reachable_by_others(self.root) else self.sockets
+        self.data = self.root if reachable_by_others(self.root) else self.sockets / "data"
+        self.data.mkdir(exist_ok=True)
         atexit.register(self.close)
 
     def folder(self, name, user=None, mode=0o755):
