@@ -37,8 +37,8 @@ struct Access {
   std::chrono::milliseconds command_limit{60000};  // silence that ends a connection
   net::RateLimit* limit_in = nullptr;              // shared by all connections of the store; may be null
   net::RateLimit* limit_out = nullptr;
-  // Sees every command name sent ("UID FETCH") and every tagged result; for metrics, traces and tests. May be
-  // empty.
+  // Sees every command's name when it is sent ("UID FETCH", "") and again with the tagged result ("UID
+  // FETCH", "OK"); for metrics, traces and tests. May be empty.
   std::function<void(std::string_view command, std::string_view result)> observe;
 };
 

@@ -140,9 +140,15 @@ class Session {
 // (law 3).
 //   begin(): header of the next message. flags must already be acceptable to the server.
 //   octets(): the message's octets, in all exactly length; the last one is kept back.
-//   release(): sends the octet withheld by the current message. Called once per message, after the caller's
-//   commit. finish(): closes the window and reads the reply or replies: one for MULTIAPPEND, one per message
-//   otherwise.
+//   release(): sends the octet withheld by the current message, for a single APPEND with its CRLF. Called
+//   once
+//     per message, after the caller's commit and before the next begin().
+//   finish(): closes the window (for MULTIAPPEND by its CRLF) and reads the replies: one for MULTIAPPEND,
+//   else
+//     one for each message that begin() did not refuse, in their order.
+// A begin() refused within a MULTIAPPEND refuses the whole window: every further begin() and finish() give
+// the same reply. An empty message is refused by us with [CANNOT]; the window goes on. Destroyed unfinished,
+// the stream closes the connection. Calls out of this order are bugs and throw std::logic_error.
 class AppendStream {
  public:
   virtual ~AppendStream() = default;

@@ -13,6 +13,16 @@ using base::Failure;
 using base::Result;
 using base::SecretText;
 
+namespace {
+
+// An OK before the server's last message skips its proof that it knows the password.
+Result<Reply> refused_or_unproven(Reply reply) {
+  if (reply.ok()) return Failure("MRD-IMAP-001", "SCRAM: the server did not prove itself");
+  return reply;
+}
+
+}  // namespace
+
 Task<Result<std::unique_ptr<Session>>> open_on(Access access, std::unique_ptr<net::Stream> stream,
                                                std::string owner, SecretText own_password) {
   auto session = std::make_unique<SessionImpl>(std::move(access), std::move(stream));
@@ -151,16 +161,12 @@ Task<Result<Reply>> SessionImpl::authenticate_scram(std::string owner) {
     co_await wire_->put(encode_base64(scram.first()) + "\r\n");
     granted = co_await wire_->go_ahead(tag);
   }
-  if (!granted) co_return co_await wire_->reply(std::move(tag));
+  if (!granted) co_return refused_or_unproven(co_await wire_->reply(std::move(tag)));
   const auto answer = scram.answer(decode_base64(wire_->challenge()).value_or(""));
   if (answer.has_error()) co_return answer.error();
   co_await wire_->put(encode_base64(*answer) + "\r\n");
   granted = co_await wire_->go_ahead(tag);
-  if (!granted) {
-    Reply reply = co_await wire_->reply(std::move(tag));
-    if (reply.ok()) co_return Failure("MRD-IMAP-001", access.store + ": SCRAM without the server's proof");
-    co_return reply;
-  }
+  if (!granted) co_return refused_or_unproven(co_await wire_->reply(std::move(tag)));
   if (!scram.verify(decode_base64(wire_->challenge()).value_or("")))
     co_return Failure("MRD-IMAP-001", access.store + ": the server's SCRAM proof is wrong");
   co_await wire_->put("\r\n");
