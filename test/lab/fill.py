@@ -81,9 +81,8 @@ def _sizes(kinds, total_bytes, rng):
 
 
 class Filler:
-    def __init__(self, store, seed, connections=4, now=None):
+    def __init__(self, store, seed, connections=4):
         self.store, self.seed, self.connections = store, seed, connections
-        self.now = now or int(time.time())
         self.state = State()
         self.kinds = collections.Counter()
 
@@ -101,12 +100,12 @@ class Filler:
         for number, (kind, size) in enumerate(wanted):
             if kind == "duplicate":
                 # Byte-identical with its neighbour; every second one also in date and flags.
-                last = last or samples.make("voice_ulaw", rng, now=self.now)
+                last = last or samples.make("voice_ulaw", rng)
                 sample = samples.Sample(kind, last.body, last.flags, last.keywords, last.when, last.zone)
                 if rng.random() < 0.5:
                     sample.flags, sample.when = ("\\Flagged",), max(0, last.when - 60)
             else:
-                sample = samples.make(kind, rng, size, self.now)
+                sample = samples.make(kind, rng, size)
             if kind == "keyword" and path == samples.INBOX and len(marks) > 1:
                 part = marks.index(number) * share
                 sample.keywords = tuple(sorted(samples.KEYWORDS[part:part + share])) or sample.keywords
@@ -117,6 +116,8 @@ class Filler:
         rng = random.Random(f"{self.seed} {owner}")
         client = self.store.connect(owner)
         separator = client.list(pattern=b'""')[0][1]
+        # Folders the server made by itself (special-use) belong to what it holds.
+        there = [name for name, _, attributes in client.list() if "\\Noselect" not in attributes]
         self.state.separator = separator
         kinds = collections.Counter()
         folders = {path: wanted for path, wanted in box["folders"].items()}
@@ -126,7 +127,7 @@ class Filler:
             for depth in range(1, len(path)):
                 named.setdefault(path[:depth], separator.join(path[:depth]))
         tags = [client.send(b"CREATE " + imapwire.folder_arg(named[path]))
-                for path in sorted(named) if path != samples.INBOX]
+                for path in sorted(named) if named[path] not in there]
         subscribed = sorted(name for name in named.values() if rng.random() < 0.6)
         tags += [client.send(b"SUBSCRIBE " + imapwire.folder_arg(name)) for name in subscribed]
         for tag in tags:
@@ -136,15 +137,17 @@ class Filler:
         self.state.mailbox(owner)["subscribed"] = subscribed
         for path, name in named.items():
             if path == samples.GREETINGS:
-                source = (samples.greeting(rng, kind, self.now) for kind in box["greetings"])
+                source = (samples.greeting(rng, kind) for kind in box["greetings"])
             else:
                 source = self.messages_of(owner, path, folders.get(path, []), rng)
             stored = self.fill_folder(client, owner, name, source, kinds)
             kinds["empty_folder"] += stored == 0
-        for name in named.values():
+        for name in sorted({*named.values(), *there}):
             _, lines = client.command(b"STATUS " + imapwire.folder_arg(name) + b" (UIDVALIDITY)")
-            self.state.folder(owner, name)["uidvalidity"] = int(
-                re.search(rb"UIDVALIDITY (\d+)", b"".join(lines[-1])).group(1))
+            folder = self.state.folder(owner, name)
+            folder["uidvalidity"] = int(re.search(rb"UIDVALIDITY (\d+)", b"".join(lines[-1])).group(1))
+            if name in there:  # deleted, it would come back with the next login
+                folder["auto"] = True
         client.logout()
         return kinds
 

@@ -15,6 +15,8 @@ import time
 
 from . import audio
 
+# The present of the samples: the same seed gives the same bytes on every day.
+NOW = 1_750_000_000
 SMALLEST, LARGEST = 20_600, 3_000_000
 
 MESSAGE_KINDS = ("voice_ulaw", "voice_alaw", "voice_gsm", "voice_20kb", "voice_3mb", "text", "fax", "malformed_mime",
@@ -171,9 +173,8 @@ def header_8bit(rng, when):
     return head.replace(b"Subject: placeholder", b"Subject: " + raw) + b"raw 8-bit header\r\n"
 
 
-def make(kind, rng, size=SMALLEST, now=None):
+def make(kind, rng, size=SMALLEST, now=NOW):
     """One sample.  `size` counts for voice; a duplicate is made by its caller from a neighbour."""
-    now = now or int(time.time())
     when = now - rng.randrange(60, 5 * 365 * 86400)
     flags = tuple(flag for flag, chance in (("\\Seen", 0.5), ("\\Answered", 0.1), ("\\Flagged", 0.15), ("\\Draft", 0.03))
                   if rng.random() < chance)
@@ -208,15 +209,15 @@ def make(kind, rng, size=SMALLEST, now=None):
         when = rng.choice((0, 1, 86399, 3600))
     elif kind == "date_future":
         # Dovecot replaces what lies more than 2 h ahead; in zone +14:00 this is tomorrow.
-        when, zone = now + 5400, 14 * 60
+        when, zone = int(time.time()) + 5400, 14 * 60
     elif kind == "date_zone":
         zone = rng.choice((-720, -210, 330, 345, 840, 60))
     return Sample(kind, body, flags, keywords, when, zone)
 
 
-def greeting(rng, kind, now=None):
+def greeting(rng, kind, now=NOW):
     """A greeting of one of GREETING_TYPES: audio of a few seconds with its type in a header."""
-    when = (now or int(time.time())) - rng.randrange(60, 86400 * 300)
+    when = now - rng.randrange(60, 86400 * 300)
     body = voice(rng, rng.choice(("ulaw", "alaw", "gsm")), rng.randrange(SMALLEST, 60_000), when, True,
                  (b"X-Greeting-Type: " + kind.encode(),))
     return Sample("greeting", body, ("\\Seen",), (), when)

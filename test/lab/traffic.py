@@ -50,6 +50,7 @@ class Worker:
         self.rng = random.Random(f"{seed} traffic {number}")
         self.sessions = collections.OrderedDict()  # owner -> [client, selected folder]
         self.counts = collections.Counter()
+        self.left = None  # how many changes to go; None: no limit
         self.deleted_names = []
 
     # --- choosing -------------------------------------------------------------------------------
@@ -57,7 +58,8 @@ class Worker:
     def play(self):
         first = list(KINDS)
         self.rng.shuffle(first)
-        while not self.player.ended():
+        while not self.player.ended() and self.left != 0:
+            self.left = None if self.left is None else self.left - 1
             kind = first.pop() if first else self.rng.choices(KINDS, list(WEIGHTS.values()))[0]
             self.player.pace()
             if self.player.ended():
@@ -109,6 +111,7 @@ class Worker:
         """A folder that may be renamed or deleted: no children, and neither INBOX nor the greetings."""
         names = sorted(self.box(owner)["folders"])
         leaves = [name for name in names if name.upper() != "INBOX" and name != self.greetings
+                  and not self.box(owner)["folders"][name].get("auto")
                   and not any(other.startswith(name + self.state.separator) for other in names)]
         # Some stay, so that moves and deposits have somewhere to go.
         if len(leaves) < 3:
@@ -165,7 +168,7 @@ class Worker:
     def deposit(self, owner):
         kind = self.rng.choices(("voice_ulaw", "voice_alaw", "voice_gsm", "text", "fax", "no_message_id", "header_8bit",
                                  "malformed_mime", "bare_lf"), (30, 20, 20, 15, 2, 3, 3, 3, 3))[0]
-        sample = samples.make(kind, self.rng, self.rng.randrange(samples.SMALLEST, 150_000), self.player.now)
+        sample = samples.make(kind, self.rng, self.rng.randrange(samples.SMALLEST, 150_000))
         sample.flags, sample.keywords, sample.when = (), (), int(time.time())
         names = [name for name in sorted(self.box(owner)["folders"]) if name != self.greetings]
         name = "INBOX" if self.rng.random() < 0.8 else self.rng.choice(names)
@@ -219,7 +222,7 @@ class Worker:
         return {row["greeting"]: uid for uid, row in sorted(rows.items())}
 
     def _record(self, owner, kind):
-        sample = samples.greeting(self.rng, kind, self.player.now)
+        sample = samples.greeting(self.rng, kind)
         sample.when = int(time.time())
         uid, row = self.append(owner, self.greetings, sample)
         row["greeting"] = kind
@@ -337,6 +340,8 @@ class Worker:
                 if folder.name == self.greetings:
                     rows[message.uid]["greeting"] = types[message.uid].decode().partition(":")[2].strip()
             box["folders"][folder.name] = {"uidvalidity": folder.uidvalidity, "messages": rows}
+            if self.box(owner)["folders"].get(folder.name, {}).get("auto"):
+                box["folders"][folder.name]["auto"] = True
         self.state.mailboxes[owner] = box
 
 
@@ -344,24 +349,21 @@ class Player:
     """Paces the workers and gathers what they did."""
 
     def __init__(self, store, state, seed, rate=20.0, connections=3, log=None):
-        self.state, self.rate, self.log, self.now = state, rate, log, int(time.time())
+        self.state, self.rate, self.log = state, rate, log
         owners = sorted(state.mailboxes)
         connections = min(connections, len(owners))
         self.workers = [Worker(number, owners[number::connections], store, state, seed, self)
                         for number in range(connections)]
         self.lock, self.stopping = threading.Lock(), threading.Event()
-        self.due = self.deadline = self.left = None
+        self.due = self.deadline = None
         self.failures = []
 
     def ended(self):
-        return (self.stopping.is_set() or self.left == 0
-                or (self.deadline is not None and time.monotonic() >= self.deadline))
+        return self.stopping.is_set() or (self.deadline is not None and time.monotonic() >= self.deadline)
 
     def pace(self):
         """Waits for this change's turn: `rate` changes a second over all workers, no bursts after a pause."""
         with self.lock:
-            if self.left:
-                self.left -= 1
             now = time.monotonic()
             self.due = max(self.due + 1 / self.rate, now - 1.0)
             wait = self.due - now
@@ -378,7 +380,8 @@ class Player:
         """Plays; the counts per kind."""
         self.due = time.monotonic()
         self.deadline = self.due + seconds if seconds else None
-        self.left = operations
+        for number, worker in enumerate(self.workers):
+            worker.left = None if operations is None else (operations + number) // len(self.workers)
         threads = [threading.Thread(target=self._play, args=(worker,)) for worker in self.workers]
         for thread in threads:
             thread.start()
