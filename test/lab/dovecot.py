@@ -48,6 +48,9 @@ mailbox_list_index = yes
 mail_attribute_dict = file:%h/dovecot-attributes
 mail_plugins = {plugins}
 mail_fsync = {fsync}
+# Lock files then name their process, and those of a killed one are overridden at once; the default
+# leaves a mailbox locked for 30 to 120 s after a kill in the middle of SUBSCRIBE or CREATE.
+dotlock_use_excl = no
 imap_id_log = *
 verbose_proctitle = no
 shutdown_clients = yes

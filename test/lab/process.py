@@ -171,6 +171,7 @@ class Process:
         if not self.child:
             return
         helpers = tree_of(self.pid) if whole_tree else []
+        dying = [(pid, started_at(pid)) for pid in helpers]
         self.signal(signal.SIGKILL)
         for pid in helpers:
             try:
@@ -178,6 +179,8 @@ class Process:
             except ProcessLookupError:
                 pass
         self.child.wait()
+        wait_until(lambda: not [pid for pid, when in dying if when and started_at(pid) == when],
+                   f"the helpers of {self.name} to end", 10.0)
 
     def stop(self, seconds=10.0):
         """Polite stop, then SIGKILL; the exit code."""
@@ -205,6 +208,9 @@ class Process:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
+        # Gone for certain: a file written after this would survive the clean-up.
+        wait_until(lambda: not [pid for pid, when in helpers if started_at(pid) == when],
+                   f"the helpers of {self.name} to end", 10.0)
 
     def log_tail(self, lines=15):
         return tail(self.log, lines)

@@ -125,7 +125,7 @@ class Worker:
             if len(self.sessions) >= SESSIONS_PER_WORKER:
                 _, (oldest, _) = self.sessions.popitem(last=False)
                 oldest.logout()
-            self.sessions[owner] = [self.store.connect(owner, 30.0), None]
+            self.sessions[owner] = [self.store.connect(owner, 60.0), None]
         self.sessions.move_to_end(owner)
         session = self.sessions[owner]
         if folder is not None and session[1] != folder:
@@ -306,7 +306,7 @@ class Worker:
 
     # --- after a lost connection ----------------------------------------------------------------
 
-    def adopt(self, owner, patience=60.0):
+    def adopt(self, owner, patience=180.0):
         """Takes over what the server holds now, since what was under way may or may not have happened."""
         client, _ = self.sessions.pop(owner, (None, None))
         if client:
@@ -314,7 +314,7 @@ class Worker:
         end = time.monotonic() + patience
         while True:
             try:
-                client = self.store.connect(owner, 30.0)
+                client = self.store.connect(owner, 60.0)
                 actual = read_mailbox(client, owner)
                 types = {}
                 if samples.GREETINGS in actual.folders:
