@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include "http/config_plan.hpp"
+#include "http/fields.hpp"
+
+namespace mirror::http {
+
+namespace json = boost::json;
+
+namespace {
+
+json::object read_object(base::SettingsTable& table, const std::vector<Field>& fields) {
+  json::object out;
+  for (const Field& field : fields) {
+    json::value value = field.fallback;
+    if (field.fallback.is_null()) table.require(field.name);
+    switch (field.kind) {
+      case Field::Kind::text:
+        if (auto text = table.text(field.name)) value = *text;
+        break;
+      case Field::Kind::integer:
+        if (auto number = table.integer(field.name, field.lowest, field.highest)) value = *number;
+        break;
+      case Field::Kind::boolean:
+        if (auto flag = table.boolean(field.name)) value = *flag;
+        break;
+      case Field::Kind::choice:
+        if (auto word = table.choice(field.name, field.words)) value = *word;
+        break;
+      case Field::Kind::texts:
+        if (auto words = table.texts(field.name)) {
+          json::array list;
+          for (auto& word : *words) list.emplace_back(word);
+          value = std::move(list);
+        }
+        break;
+    }
+    if (field.kind == Field::Kind::text && !value.is_null() && table.has(field.name))
+      if (const std::string wrong = check_value(field, value); !wrong.empty())
+        table.complain(field.name, wrong);
+    out[field.name] = std::move(value);
+  }
+  return out;
+}
+
+void read_store(ConfigDocument& document, base::SettingsTable& root, const std::string& name,
+                base::SettingsTable table) {
+  ConfigDocument::Store store;
+  store.name = name;
+  if (!is_name(name))
+    root.complain("store", fmt::format("\"{}\" is not a name: 1 to 64 of A-Z a-z 0-9 . _ -", name));
+  store.fields = read_object(table, store_fields());
+  store.password_file = table.text("password_file").value_or("");
+  store.ca_file = table.text("ca_file").value_or("");
+  if (!store.ca_file.empty() && table.has("ca_pem"))
+    table.complain("ca_file", "ca_file and ca_pem exclude each other");
+  if (table.has("password")) table.complain("password", "a secret does not belong here: use password_file");
+  table.finish();
+  document.stores.push_back(std::move(store));
+}
+
+void read_link(ConfigDocument& document, base::SettingsTable& root, const std::string& name,
+               base::SettingsTable table) {
+  ConfigDocument::Link link;
+  link.name = name;
+  if (!is_name(name))
+    root.complain("link", fmt::format("\"{}\" is not a name: 1 to 64 of A-Z a-z 0-9 . _ -", name));
+  table.require("source");
+  table.require("target");
+  link.source = table.text("source").value_or("");
+  link.target = table.text("target").value_or("");
+  link.fields = read_object(table, link_fields());
+  for (auto& mailbox : table.texts("mailboxes").value_or(std::vector<std::string>{})) {
+    db::NewMailbox entry;
+    entry.name = mailbox;
+    link.mailboxes.push_back(std::move(entry));
+  }
+  for (auto& entry : table.tables("mailbox")) {
+    db::NewMailbox mailbox;
+    entry.require("name");
+    mailbox.name = entry.text("name").value_or("");
+    mailbox.target_name = entry.text("target_name").value_or("");
+    entry.finish();
+    link.mailboxes.push_back(std::move(mailbox));
+  }
+  for (auto& entry : table.tables("rule")) {
+    db::ConfigRule rule;
+    entry.require("action");
+    entry.require("mask");
+    rule.action = entry.choice("action", {"include", "exclude"}).value_or("");
+    rule.mask = entry.text("mask").value_or("");
+    entry.finish();
+    link.rules.push_back(std::move(rule));
+  }
+  table.finish();
+  document.links.push_back(std::move(link));
+}
+
+std::string quoted(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (c == '\n') {
+      out += "\\n";
+    } else if (c == '\t') {
+      out += "\\t";
+    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
+      out += fmt::format("\\u{:04X}", static_cast<unsigned>(c));
+    } else {
+      out += c;
+    }
+  }
+  return out + '"';
+}
+
+std::string toml_value(const json::value& value) {
+  if (value.is_string()) {
+    const std::string_view text(value.get_string().data(), value.get_string().size());
+    // PEM: lines are readable only as lines.
+    if (text.find("-----BEGIN") == 0 && text.find("'''") == std::string_view::npos)
+      return fmt::format("'''\n{}'''", text);
+    return quoted(text);
+  }
+  if (value.is_array()) {
+    std::string out;
+    for (const auto& item : value.get_array()) out += (out.empty() ? "" : ", ") + toml_value(item);
+    return "[" + out + "]";
+  }
+  return json::serialize(value);
+}
+
+std::string member(const json::object& object, std::string_view name) {
+  const auto* value = object.if_contains(name);
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+void write_fields(std::string& out, const json::object& object, const std::vector<Field>& fields) {
+  for (const Field& field : fields) {
+    const auto* value = object.if_contains(field.name);
+    if (value != nullptr && *value != field.fallback)
+      out += fmt::format("{} = {}\n", field.name, toml_value(*value));
+  }
+}
+
+void write_members(std::string& out, const std::string& name, const json::array& members) {
+  std::string plain, renamed;
+  for (const auto& item : members) {
+    const auto& mailbox = item.as_object();
+    if (member(mailbox, "name") == member(mailbox, "target_name"))
+      plain += fmt::format("  {},\n", quoted(member(mailbox, "name")));
+    else
+      renamed += fmt::format("\n[[link.{}.mailbox]]\nname = {}\ntarget_name = {}\n", quoted(name),
+                             quoted(member(mailbox, "name")), quoted(member(mailbox, "target_name")));
+  }
+  if (!plain.empty()) out += "mailboxes = [\n" + plain + "]\n";
+  out += renamed;
+}
+
+}  // namespace
+
+ConfigDocument parse_config(std::string_view text, const std::string& file_name) {
+  ConfigDocument document;
+  auto settings = base::SettingsDocument::from_text(text, file_name);
+  if (settings.errors().empty()) {
+    auto root = settings.root();
+    for (auto& [name, table] : root.named_tables("store")) read_store(document, root, name, table);
+    for (auto& [name, table] : root.named_tables("link")) read_link(document, root, name, table);
+    if (auto table = root.table("settings")) {
+      if (const auto target = table->duration("rpo_target"))
+        document.settings["rpo_target_seconds"] =
+            std::chrono::duration_cast<std::chrono::seconds>(*target).count();
+      table->finish();
+    }
+    root.finish();
+  }
+  document.errors = settings.errors();
+  return document;
+}
+
+std::string format_config(const json::object& current) {
+  std::string out =
+      "# Message Mirror configuration; mirrorctl config apply FILE puts it into effect. No secrets are in "
+      "it.\n";
+  const auto& settings = current.at("settings").as_object();
+  if (const auto* target = settings.if_contains("rpo_target_seconds");
+      target != nullptr && target->is_int64())
+    out += fmt::format("\n[settings]\nrpo_target = \"{}s\"\n", target->get_int64());
+  for (const auto& item : current.at("stores").as_array()) {
+    const auto& store = item.as_object();
+    out += fmt::format("\n[store.{}]\n", quoted(member(store, "name")));
+    write_fields(out, store, store_fields());
+    const auto* password = store.if_contains("password_set");
+    if (password != nullptr && password->is_bool() && password->get_bool())
+      out += "# a password is set; to set it from here: password_file = \"PATH\"\n";
+  }
+  for (const auto& item : current.at("links").as_array()) {
+    const auto& link = item.as_object();
+    const std::string name = member(link, "name");
+    out += fmt::format("\n[link.{}]\nsource = {}\ntarget = {}\n", quoted(name),
+                       quoted(member(link, "source")), quoted(member(link, "target")));
+    write_fields(out, link, link_fields());
+    write_members(out, name, link.at("members").as_array());
+    for (const auto& rule : link.at("rules").as_array())
+      out +=
+          fmt::format("\n[[link.{}.rule]]\naction = {}\nmask = {}\n", quoted(name),
+                      quoted(member(rule.as_object(), "action")), quoted(member(rule.as_object(), "mask")));
+  }
+  return out;
+}
+
+}  // namespace mirror::http

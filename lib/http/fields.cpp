@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "http/fields.hpp"
+
+#include <fmt/format.h>
+
+#include "base/settings.hpp"
+
+namespace mirror::http {
+
+namespace json = boost::json;
+
+namespace {
+
+using Kind = Field::Kind;
+
+Field text(std::string name, json::value fallback, std::int64_t longest = 1024) {
+  Field field;
+  field.name = std::move(name);
+  field.fallback = std::move(fallback);
+  field.highest = longest;
+  return field;
+}
+
+Field integer(std::string name, json::value fallback, std::int64_t lowest, std::int64_t highest) {
+  Field field = text(std::move(name), std::move(fallback), highest);
+  field.kind = Kind::integer;
+  field.lowest = lowest;
+  return field;
+}
+
+Field boolean(std::string name, bool fallback) {
+  Field field = text(std::move(name), fallback);
+  field.kind = Kind::boolean;
+  return field;
+}
+
+Field choice(std::string name, std::vector<std::string> words, json::value fallback) {
+  Field field = text(std::move(name), std::move(fallback));
+  field.kind = Kind::choice;
+  field.words = std::move(words);
+  return field;
+}
+
+Field texts(std::string name, json::array fallback) {
+  Field field = text(std::move(name), std::move(fallback));
+  field.kind = Kind::texts;
+  return field;
+}
+
+std::string join(const std::vector<std::string>& words) {
+  std::string out;
+  for (const auto& word : words) out += (out.empty() ? "" : ", ") + word;
+  return out;
+}
+
+}  // namespace
+
+const std::vector<Field>& store_fields() {
+  static const std::vector<Field> fields = [] {
+    std::vector<Field> out;
+    out.push_back(text("host", nullptr, 253));
+    out.push_back(integer("port", nullptr, 1, 65535));
+    out.push_back(choice("tls", {"none", "implicit", "starttls"}, "implicit"));
+    out.push_back(boolean("tls_verify", true));
+    out.push_back(text("tls_server_name", "", 253));
+    out.push_back(text("ca_pem", "", 262144));
+    out.push_back(text("pin_sha256", "", 128));
+    out.push_back(text("certificate_file", ""));
+    out.push_back(text("key_file", ""));
+    out.push_back(text("profile", "generic", 64));
+    out.push_back(choice("login_method",
+                         {"plain_authzid", "master_user", "own_password", "external", "scram_sha_256"},
+                         "plain_authzid"));
+    out.push_back(text("login", ""));
+    out.push_back(text("master_separator", "*", 1));
+    out.push_back(integer("octets_per_second", 0, 0, INT64_MAX));
+    out.push_back(integer("max_connections", 16, 1, 10000));
+    return out;
+  }();
+  return fields;
+}
+
+const std::vector<Field>& link_fields() {
+  static const std::vector<Field> fields = [] {
+    std::vector<Field> out;
+    out.push_back(choice("foreign_policy", {"keep", "remove"}, "keep"));
+    out.push_back(texts("folder_include", json::array{"*"}));
+    out.push_back(texts("folder_exclude", json::array{}));
+    out.push_back(integer("guard_count", 1000, 0, INT32_MAX));
+    out.push_back(integer("guard_percent", 50, 0, 100));
+    out.push_back(text("paused_reason", ""));
+    return out;
+  }();
+  return fields;
+}
+
+const Field* find_field(std::span<const Field> fields, std::string_view name) {
+  for (const Field& field : fields)
+    if (field.name == name) return &field;
+  return nullptr;
+}
+
+std::string check_value(const Field& field, const json::value& value) {
+  switch (field.kind) {
+    case Kind::text:
+      if (!value.is_string()) return "must be a text";
+      if (value.get_string().size() > static_cast<std::size_t>(field.highest))
+        return fmt::format("must be at most {} octets long", field.highest);
+      if (value.get_string().find('\0') != json::string::npos) return "must not hold a NUL";
+      if (field.fallback.is_null() && value.get_string().empty()) return "must not be empty";
+      return "";
+    case Kind::integer:
+      if (!value.is_int64()) return "must be a whole number";
+      if (value.get_int64() < field.lowest || value.get_int64() > field.highest)
+        return fmt::format("must be from {} to {}", field.lowest, field.highest);
+      return "";
+    case Kind::boolean:
+      return value.is_bool() ? "" : "must be true or false";
+    case Kind::choice: {
+      if (!value.is_string()) return "must be one of: " + join(field.words);
+      const std::string word(value.get_string());
+      if (std::find(field.words.begin(), field.words.end(), word) != field.words.end()) return "";
+      const auto near = base::nearest(word, field.words);
+      return "must be one of: " + join(field.words) +
+             (near ? fmt::format("; did you mean \"{}\"?", *near) : "");
+    }
+    case Kind::texts:
+      if (!value.is_array()) return "must be a list of texts";
+      for (const auto& item : value.get_array())
+        if (!item.is_string()) return "must be a list of texts";
+      return "";
+  }
+  return "";
+}
+
+std::vector<FieldError> check_object(const json::object& object, std::span<const Field> fields,
+                                     bool creating) {
+  std::vector<FieldError> errors;
+  std::vector<std::string> names;
+  for (const Field& field : fields) names.push_back(field.name);
+  for (const auto& [key, value] : object) {
+    const std::string name(key);
+    const Field* field = find_field(fields, name);
+    if (field == nullptr) {
+      const auto near = base::nearest(name, names);
+      errors.push_back(
+          {"/" + name, "is not a known field" + (near ? fmt::format("; did you mean \"{}\"?", *near) : "")});
+    } else if (std::string wrong = check_value(*field, value); !wrong.empty()) {
+      errors.push_back({"/" + name, std::move(wrong)});
+    }
+  }
+  if (creating)
+    for (const Field& field : fields)
+      if (field.fallback.is_null() && !object.contains(field.name))
+        errors.push_back({"/" + field.name, "is missing"});
+  return errors;
+}
+
+json::object parse_object(const std::string& body) {
+  json::parse_options options;
+  options.max_depth = 16;
+  json::error_code error;
+  json::value value = json::parse(body, error, {}, options);
+  if (error) throw Problem(400, "MRD-HTTP-001", "the body is not JSON: " + error.message());
+  if (!value.is_object()) throw Problem(400, "MRD-HTTP-001", "the body must be a JSON object");
+  return std::move(value.get_object());
+}
+
+json::object read_fields(const std::string& body, std::span<const Field> fields, bool creating) {
+  json::object object = parse_object(body);
+  auto errors = check_object(object, fields, creating);
+  if (!errors.empty()) {
+    std::string detail = errors[0].pointer.substr(1) + " " + errors[0].detail;
+    throw Problem(422, "MRD-HTTP-001", detail, std::move(errors));
+  }
+  return object;
+}
+
+bool is_name(std::string_view text) {
+  if (text.empty() || text.size() > 64) return false;
+  for (const char c : text)
+    if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' ||
+          c == '_' || c == '-'))
+      return false;
+  return true;
+}
+
+}  // namespace mirror::http
