@@ -101,6 +101,10 @@ constexpr auto k_codes = std::to_array<Code>({
      "group mirrord."},
     {"MRD-HTTP-010", Scope::process, Retry::later, "the service is not ready",
      "mirrord is starting or stopping, or its database is away; mirrorctl status says which."},
+    {"MRD-HTTP-011", Scope::process, Retry::now, "it was changed meanwhile",
+     "Read it again and repeat the change on what you see."},
+    {"MRD-HTTP-012", Scope::process, Retry::never, "the request names no version to change",
+     "Send If-Match with the row_version that was read; mirrorctl does."},
     {"MRD-IMAP-001", Scope::store, Retry::later, "the server's answer is no IMAP",
      "Check that host and port are the IMAP service (993, or 143 with starttls); the detail shows what "
      "came."},
