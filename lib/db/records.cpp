@@ -43,6 +43,7 @@ StoreRecord read_store(const pqxx::row& row) {
   s.max_connections = row["max_connections"].as<int>();
   s.state = row["state"].as<std::string>();
   s.row_version = row["row_version"].as<std::int64_t>();
+  s.probe_now = row["probe_at"].is_null();
   return s;
 }
 
@@ -100,6 +101,18 @@ Task<void> store_down(Pool& pool, StoreId store, base::Failure failure, Seconds 
     if (before[0].as<std::string>() != state || before[1].as<std::string>() != failure.code())
       tx.exec_params("select add_event('store.down', 'error', $1, '', null, '', jsonb_build_object('code', $2::text, 'text', $3::text))",
                      before[2].as<std::string>(), std::string(failure.code()), clean_text(failure.detail()));
+  });
+}
+
+Task<std::optional<ProbeMailbox>> probe_mailbox(Pool& pool, StoreId store) {
+  co_return co_await transact(pool, [&](pqxx::work& tx) {
+    // One that was fine lately is the fairest witness.
+    std::optional<ProbeMailbox> out;
+    const auto rows = tx.exec_params(
+        "select m.id, case when l.source_store_id = $1 then m.name else m.target_name end from mailbox m join link l on l.id = m.link_id "
+        "where m.participates and $1 in (l.source_store_id, l.target_store_id) order by m.compared_at desc nulls last, m.id limit 1", num(store));
+    if (!rows.empty()) out = ProbeMailbox{MailboxId{rows[0][0].as<std::int64_t>()}, rows[0][1].as<std::string>()};
+    return out;
   });
 }
 

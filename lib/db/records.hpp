@@ -24,6 +24,7 @@ struct StoreRecord {
   int max_connections = 16;
   std::string state;
   std::int64_t row_version = 0;
+  bool probe_now = false;          // somebody changed it or asked: the probe need not wait
 };
 Task<std::vector<StoreRecord>> load_stores(Pool& pool);
 struct LinkRecord {
@@ -40,6 +41,13 @@ Task<std::vector<LinkRecord>> load_links(Pool& pool);
 // The store answered, or failed with a failure of scope store: state, code, the one probe due later.
 Task<void> store_up(Pool& pool, StoreId store);
 Task<void> store_down(Pool& pool, StoreId store, base::Failure failure, Seconds probe_in);
+
+// A participating mailbox on a store, as source or target: for the probe of a store that is down.
+struct ProbeMailbox {
+  MailboxId id{};
+  std::string owner;
+};
+Task<std::optional<ProbeMailbox>> probe_mailbox(Pool& pool, StoreId store);
 
 // Mailboxes a watcher should watch: participating, link not paused.
 struct WatchedMailbox {

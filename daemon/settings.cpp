@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "settings.hpp"
+
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+
+namespace mirror::daemon {
+
+namespace {
+
+using base::SettingsTable;
+using std::chrono::duration_cast;
+
+template <class T, class V>
+void set(T& into, std::optional<V> value) {
+  if (value) into = static_cast<T>(std::move(*value));
+}
+
+template <class D>
+void set_time(D& into, std::optional<std::chrono::milliseconds> value) {
+  if (value) into = duration_cast<D>(*value);
+}
+
+void read_database(SettingsTable table, DaemonSettings& s) {
+  set(s.database, table.text("connection"));
+  set(s.database_workers, table.integer("workers", 1, 64));
+  set(s.schema_directory, table.text("schema_directory"));
+  table.finish();
+}
+
+void read_control(SettingsTable table, DaemonSettings& s) {
+  set(s.control_socket, table.text("socket"));
+  set(s.control_group, table.text("group"));
+  table.finish();
+}
+
+void read_log(SettingsTable table, DaemonSettings& s) {
+  if (const auto level = table.choice("level", {"debug", "info", "warning", "error"}))
+    s.log_level = *level == "debug" ? base::log::Level::debug : *level == "info" ? base::log::Level::info
+                  : *level == "warning" ? base::log::Level::warning : base::log::Level::error;
+  if (const auto format = table.choice("format", {"text", "json", "journal"}))
+    s.log_format = *format == "json" ? base::log::Format::json : *format == "journal" ? base::log::Format::journal : base::log::Format::text;
+  table.finish();
+}
+
+void read_engine(SettingsTable table, engine::Settings& e) {
+  set(e.workers, table.integer("workers", 1, 64));
+  set_time(e.coalesce, table.duration("coalesce"));
+  set_time(e.pass_interval, table.duration("pass_interval"));
+  set_time(e.lease, table.duration("lease"));
+  set_time(e.send_within, table.duration("send_within"));
+  set_time(e.review_interval, table.duration("review_interval"));
+  set_time(e.rebuild_interval, table.duration("rebuild_interval"));
+  set_time(e.heartbeat, table.duration("heartbeat"));
+  set_time(e.idle_session, table.duration("idle_session"));
+  set_time(e.retry_first, table.duration("retry_first"));
+  set_time(e.retry_longest, table.duration("retry_longest"));
+  set_time(e.probe_first, table.duration("probe_first"));
+  set_time(e.probe_longest, table.duration("probe_longest"));
+  set_time(e.probe_refused, table.duration("probe_refused"));
+  set(e.watch_limit, table.integer("watch_limit", 0, 100000));
+  set_time(e.watch_renew, table.duration("watch_renew"));
+  set_time(e.watch_poll, table.duration("watch_poll"));
+  set(e.window.messages, table.integer("window_messages", 1, 1000));
+  set(e.window.octets, table.size("window_octets"));
+  set(e.profile_directory, table.text("profile_directory"));
+  set(e.hook_directory, table.text("hook_directory"));
+  set(e.state_directory, table.text("state_directory"));
+  set(e.node, table.text("node"));
+  table.finish();
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? std::string(name.data()) : std::string("localhost");
+}
+
+}  // namespace
+
+Loaded load_settings(const std::string& file) {
+  Loaded loaded;
+  auto& s = loaded.settings;
+  s.schema_directory = MIRROR_SCHEMA_DIR;
+  s.engine.profile_directory = MIRROR_PROFILE_DIR;
+  s.engine.hook_directory = "/etc/mirrord/hooks.d";
+  s.engine.state_directory = "/var/lib/mirrord";
+  s.engine.host = host_name();
+  s.engine.node = s.engine.host;
+  if (const char* credentials = std::getenv("CREDENTIALS_DIRECTORY")) s.key_file = std::string(credentials) + "/key";
+  auto document = base::SettingsDocument::from_file(file);
+  if (document.errors().empty()) {
+    auto root = document.root();
+    set(s.key_file, root.text("key_file"));
+    if (auto table = root.table("database")) read_database(std::move(*table), s);
+    if (auto table = root.table("control")) read_control(std::move(*table), s);
+    if (auto table = root.table("log")) read_log(std::move(*table), s);
+    if (auto table = root.table("engine")) read_engine(std::move(*table), s.engine);
+    root.finish();
+  }
+  loaded.errors = document.errors();
+  return loaded;
+}
+
+}  // namespace mirror::daemon

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The bootstrap settings of mirrord: /etc/mirrord/mirrord.toml. Everything an administrator edits later lives in
+// PostgreSQL.
+
+#include <string>
+#include <vector>
+
+#include "base/log.hpp"
+#include "base/settings.hpp"
+#include "mirror/settings.hpp"
+
+namespace mirror::daemon {
+
+struct DaemonSettings {
+  std::string database = "dbname=mirrord";
+  std::size_t database_workers = 4;
+  std::string schema_directory;
+  std::string control_socket = "/run/mirrord/control.sock";
+  std::string control_group = "mirrord";
+  std::string key_file;                  // empty: $CREDENTIALS_DIRECTORY/key
+  base::log::Level log_level = base::log::Level::info;
+  base::log::Format log_format = base::log::Format::text;
+  engine::Settings engine;
+};
+
+struct Loaded {
+  DaemonSettings settings;
+  std::vector<base::SettingsError> errors;
+};
+Loaded load_settings(const std::string& file);
+
+}  // namespace mirror::daemon

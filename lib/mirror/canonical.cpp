@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mirror/canonical.hpp"
+
+namespace mirror::engine {
+
+void Canonical::feed(std::string_view octets, std::string& out) {
+  for (const char c : octets) {
+    const auto octet = static_cast<unsigned char>(c);
+    if (c == '\n') {
+      if (!after_cr_) out += '\r';
+      out += '\n';
+      if (line_empty_) in_header_ = false;
+      line_empty_ = true;
+    } else if (c == '\r') {
+      out += '\r';
+    } else {
+      line_empty_ = false;
+      if (octet == 0)
+        out += in_header_ ? 'X' : '\x80';
+      else if (octet >= 0x80 && in_header_)
+        out += 'X';
+      else
+        out += c;
+    }
+    after_cr_ = c == '\r';
+  }
+}
+
+}  // namespace mirror::engine

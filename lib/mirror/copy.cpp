@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copying what a folder lacks: facts, windows, answers; what a server refuses is isolated and quarantined, so that one
+// message never stops the rest (law 6).
+
+#include "base/fault.hpp"
+#include "mirror/copy_window.hpp"
+#include "mirror/facts.hpp"
+
+namespace mirror::engine {
+
+namespace {
+
+constexpr std::size_t k_facts_at_once = 2000;
+
+db::Quarantined quarantine_row(const FolderWork& folder, base::Uid source, std::string kind, const Failure& failure,
+                               std::string server_text) {
+  db::Quarantined row;
+  row.folder = folder.row.id;
+  row.folder_name = folder.row.source_name;
+  row.kind = std::move(kind);
+  row.source_uidvalidity = folder.row.source_uidvalidity;
+  row.source = source;
+  row.code = std::string(failure.code());
+  row.server_text = std::move(server_text);
+  return row;
+}
+
+// What the target's server says of what it stored: size and date for later deletions, and whether it altered anything.
+Task<void> read_back(Pass& pass, FolderWork& folder, const std::vector<db::Stored>& stored) {
+  std::map<base::Uid, const db::Stored*> by_target;
+  base::UidSet uids;
+  for (const auto& s : stored) {
+    by_target[s.target] = &s;
+    uids.add(s.target);
+  }
+  if (uids.empty()) co_return;
+  imap::FetchWhat what;
+  what.date = what.size = true;
+  std::vector<db::ReadBack> facts;
+  std::vector<db::Quarantined> altered;
+  std::vector<plan::FlagFix> flags;
+  const auto reply = co_await pass.target->fetch(uids, what, [&](const imap::MessageData& m) {
+    if (!m.uid || !m.size || !m.date || !by_target.contains(*m.uid)) return;
+    const auto& s = *by_target[*m.uid];
+    facts.push_back({*m.uid, *m.size, m.date->unix_seconds});
+    if (*m.size != s.intent.length || !(*m.date == s.intent.date)) {
+      auto row = quarantine_row(folder, s.intent.source, "altered", Failure("MRD-MIR-001", ""), "");
+      row.wanted = fmt::format("{} octets, {}", s.intent.length, s.intent.date.text());
+      row.got = fmt::format("{} octets, {}", *m.size, m.date->text());
+      altered.push_back(std::move(row));
+    }
+    if (m.flags && !(plan::storable(*m.flags, folder.keeps) == plan::storable(s.intent.flags, folder.keeps))) {
+      for (const auto& word : s.intent.flags.words())
+        if (!m.flags->contains(word)) {
+          auto row = quarantine_row(folder, s.intent.source, "flag", Failure("MRD-MIR-002", ""), "");
+          row.wanted = word;
+          row.got = m.flags->text();
+          altered.push_back(std::move(row));
+        }
+    }
+  });
+  if (!reply.ok()) co_return;  // a later pass reads what is missing
+  co_await db::save_read_back(pass.world.pool, folder.key(), std::move(facts));
+  pass.counts.quarantined += altered.size();
+  co_await db::quarantine(pass.world.pool, pass.item.mailbox, std::move(altered));
+}
+
+Task<void> record(Pass& pass, FolderWork& folder, WindowOutcome& outcome, std::vector<base::IntentId> absent) {
+  db::WindowResult result;
+  result.folder_name = folder.row.target_name;
+  result.mailbox_name = pass.item.name;
+  result.stored = outcome.stored;
+  result.absent = std::move(absent);
+  for (const auto& intent : outcome.gone) result.refused.push_back(intent.id);
+  for (const auto& s : outcome.stored) {
+    pass.counts.octets += s.intent.length;
+    pass.added.push_back({s.intent.size, s.intent.date.unix_seconds, s.intent.message_id_hash});
+  }
+  pass.counts.copied += outcome.stored.size();
+  folder.row.mapped += outcome.stored.size();
+  co_await db::save_window(pass.world.pool, pass.fence, folder.key(), std::move(result));
+  base::fault_point("window.saved");
+}
+
+// A refusal with a scope wider than the message ends the folder (or the store) for now.
+void raise_wide(const imap::Reply& refusal, const FolderWork& folder) {
+  const Failure failure = imap::failure_of(refusal, "APPEND", folder.row.target_name);
+  if (failure.scope() != base::Scope::message) throw base::Failed(failure);
+}
+
+Task<void> quarantine_one(Pass& pass, FolderWork& folder, const plan::CopyItem& item, const imap::Reply& refusal) {
+  auto row = quarantine_row(folder, item.source, "message", imap::failure_of(refusal, "APPEND", folder.row.target_name), refusal.text);
+  row.size = item.size;
+  std::vector<db::Quarantined> rows;
+  rows.push_back(std::move(row));
+  co_await db::quarantine(pass.world.pool, pass.item.mailbox, std::move(rows));
+  folder.row.quarantined.add(item.source);
+  ++pass.counts.quarantined;
+}
+
+// After a NO, or an OK without usable UIDs: look what is there, then send the rest one by one.
+Task<void> resolve(Pass& pass, FolderWork& folder, const std::vector<plan::CopyItem>& items, WindowOutcome& outcome) {
+  if (outcome.unresolved.empty()) co_return;
+  std::set<base::Uid> open;
+  for (const auto& intent : outcome.unresolved) open.insert(intent.source);
+  const auto copied_plan = folder.plan.copy;
+  folder.row.open_intents = open.size();
+  if (!co_await look_at(pass, folder, false)) co_return;
+  co_await adopt(pass, folder);
+  base::fault_point("window.resolved");
+  std::set<base::Uid> missing(folder.plan.copy.begin(), folder.plan.copy.end());
+  if (outcome.refusal) raise_wide(*outcome.refusal, folder);
+  for (const auto& item : items) {
+    if (!open.contains(item.source) || !missing.contains(item.source)) continue;
+    if (items.size() == 1 && outcome.refusal) {
+      co_await quarantine_one(pass, folder, item, *outcome.refusal);
+      continue;
+    }
+    std::vector<plan::CopyItem> one{item};
+    auto again = co_await send_window(pass, folder, one, false);
+    co_await record(pass, folder, again, {});
+    co_await read_back(pass, folder, again.stored);
+    if (again.refusal && again.unresolved.empty() && again.stored.empty()) {
+      raise_wide(*again.refusal, folder);
+      co_await quarantine_one(pass, folder, item, *again.refusal);
+    } else if (!again.unresolved.empty()) {
+      folder.row.open_intents = 1;
+      if (!co_await look_at(pass, folder, false)) co_return;
+      co_await adopt(pass, folder);
+      const bool still = std::count(folder.plan.copy.begin(), folder.plan.copy.end(), item.source) > 0;
+      if (still && again.refusal) {
+        raise_wide(*again.refusal, folder);
+        co_await quarantine_one(pass, folder, item, *again.refusal);
+      } else if (still) {
+        folder.trouble = true;  // the server says OK and keeps nothing: another pass counts the attempts
+        pass.note(Failure("MRD-MIR-003", folder.row.target_name));
+      }
+    }
+  }
+  folder.plan.copy = copied_plan;
+}
+
+Task<void> copy_window(Pass& pass, FolderWork& folder, std::vector<plan::CopyItem> items, std::vector<db::Stored>& stored) {
+  auto outcome = co_await send_window(pass, folder, items, items.size() > 1);
+  co_await record(pass, folder, outcome, {});
+  stored.insert(stored.end(), outcome.stored.begin(), outcome.stored.end());
+  if (outcome.refusal && outcome.unresolved.empty() && outcome.stored.empty()) {
+    // Refused before the literal left (a NO instead of "+"): nothing can be stored.
+    raise_wide(*outcome.refusal, folder);
+    if (items.size() == 1) {
+      co_await quarantine_one(pass, folder, items.front(), *outcome.refusal);
+      co_return;
+    }
+    for (auto& item : items) {
+      std::vector<plan::CopyItem> one{item};
+      co_await copy_window(pass, folder, std::move(one), stored);
+    }
+    co_return;
+  }
+  co_await resolve(pass, folder, items, outcome);
+}
+
+}  // namespace
+
+Task<void> copy_messages(Pass& pass, FolderWork& folder) {
+  auto todo = std::exchange(folder.plan.copy, {});
+  if (todo.empty()) co_return;
+  if (pass.dry_run) {
+    pass.counts.copied += todo.size();
+    co_return;
+  }
+  if (!folder.row.memory && folder.target_view.exists == 0) folder.row.memory = true;
+  for (std::size_t at = 0; at < todo.size(); at += k_facts_at_once) {
+    const auto end = std::min(todo.size(), at + k_facts_at_once);
+    base::UidSet uids;
+    for (std::size_t i = at; i < end; ++i) uids.add(todo[i]);
+    auto items = co_await read_facts(*pass.source, std::move(uids));
+    const auto limit = pass.target->append_limit();
+    std::vector<db::Stored> stored;
+    for (auto& window : plan::cut_windows(std::move(items), pass.world.settings.window)) {
+      if (limit) {
+        for (const auto& item : window)
+          if (item.size > *limit) {
+            imap::Reply refusal;
+            refusal.status = imap::Reply::Status::no;
+            refusal.code = "TOOBIG";
+            refusal.text = fmt::format("larger than the server's APPENDLIMIT of {}", *limit);
+            co_await quarantine_one(pass, folder, item, refusal);
+          }
+        std::erase_if(window, [&](const auto& item) { return item.size > *limit; });
+      }
+      if (!window.empty()) co_await copy_window(pass, folder, std::move(window), stored);
+    }
+    co_await read_back(pass, folder, stored);
+  }
+}
+
+}  // namespace mirror::engine

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mirror/copy_window.hpp"
+
+#include <boost/asio/this_coro.hpp>
+
+#include "base/digest.hpp"
+#include "base/fault.hpp"
+#include "net/task_group.hpp"
+
+namespace mirror::engine {
+
+namespace {
+
+std::vector<db::Intent> intents_of(const FolderWork& folder, const std::vector<plan::CopyItem>& items) {
+  std::vector<db::Intent> intents;
+  for (const auto& item : items) {
+    db::Intent intent;
+    intent.source = item.source;
+    intent.floor = folder.target_view.uidnext;
+    intent.size = item.size;
+    intent.date = item.date;
+    intent.message_id_hash = item.message_id_hash;
+    intent.flags = item.flags;
+    intent.greeting = folder.row.greetings;
+    intents.push_back(std::move(intent));
+  }
+  return intents;
+}
+
+// Commits the intents while the first literal streams.
+Task<void> commit_intents(Pass* pass, db::FolderKey key, std::vector<db::Intent>* intents) {
+  const auto asked = pass->world.clock.now();
+  const auto ids = co_await db::open_intents(pass->world.pool, pass->fence, key, *intents);
+  for (std::size_t i = 0; i < ids.size(); ++i) (*intents)[i].id = ids[i];
+  pass->permitted_at = asked;
+  base::fault_point("intents.committed");
+}
+
+// Receives the streamed FETCH and passes each message on. The octet an AppendStream withholds for message i is
+// released when message i+1 begins, or at the end of the window.
+class Relay final : public imap::BodySink {
+ public:
+  Relay(Pass& pass, FolderWork& folder, std::vector<db::Intent>& intents, imap::AppendStream& append, net::TaskGroup& commit)
+      : pass_(pass), folder_(folder), intents_(intents), append_(append), commit_(commit) {}
+
+  Task<void> begin(base::Uid uid, std::uint64_t length) override {
+    current_ = nullptr;
+    const auto found = std::find_if(intents_.begin(), intents_.end(), [&](const auto& i) { return i.source == uid; });
+    if (found == intents_.end() || length == 0 || refusal) co_return;
+    if (sent_.contains(uid)) co_return;
+    if (!sent_.empty()) co_await release();
+    base::fault_point("append.begin");
+    found->length = length;
+    refusal = co_await append_.begin(plan::storable(found->flags, folder_.keeps), found->date, length);
+    if (refusal) co_return;
+    current_ = &*found;
+    sent_.insert(uid);
+  }
+  Task<void> chunk(std::string_view octets) override {
+    if (current_ == nullptr) co_return;
+    sha_.update(octets);
+    co_await append_.octets(octets);
+  }
+  Task<void> end() override {
+    if (current_ == nullptr) co_return;
+    current_->digest = sha_.finish();
+    current_ = nullptr;
+    base::fault_point("append.octets");
+  }
+  Task<void> gone(base::Uid) override { co_return; }
+
+  // The withheld octet of the current message may leave once the window's intents are committed.
+  Task<void> release() {
+    co_await commit_.join();
+    if (!pass_.may_send()) pass_.too_late();
+    base::fault_point("append.release");
+    co_await append_.release();
+  }
+  const std::set<base::Uid>& sent() const { return sent_; }
+
+  std::optional<imap::Reply> refusal;
+
+ private:
+  Pass& pass_;
+  FolderWork& folder_;
+  std::vector<db::Intent>& intents_;
+  imap::AppendStream& append_;
+  net::TaskGroup& commit_;
+  db::Intent* current_ = nullptr;
+  base::Sha256 sha_;
+  std::set<base::Uid> sent_;
+};
+
+std::vector<db::Intent> sent_intents(const std::vector<db::Intent>& intents, const std::set<base::Uid>& sent, bool yes) {
+  std::vector<db::Intent> out;
+  for (const auto& intent : intents)
+    if (sent.contains(intent.source) == yes) out.push_back(intent);
+  return out;
+}
+
+void read_multi_answer(const imap::Reply& reply, const FolderWork& folder, std::vector<db::Intent> sent, WindowOutcome& outcome) {
+  const auto answer = reply.ok() ? imap::append_uid(reply) : std::nullopt;
+  const bool usable = answer && answer->uidvalidity == folder.row.target_uidvalidity && answer->uids.count() == sent.size();
+  const auto uids = usable ? answer->uids.expand(sent.size()) : std::nullopt;
+  if (!uids) {
+    if (!reply.ok()) outcome.refusal = reply;
+    outcome.unresolved = std::move(sent);
+    return;
+  }
+  for (std::size_t i = 0; i < sent.size(); ++i) {
+    db::Stored stored;
+    stored.intent = std::move(sent[i]);
+    stored.target = (*uids)[i];
+    outcome.stored.push_back(std::move(stored));
+  }
+}
+
+void read_answers(const std::vector<imap::Reply>& replies, bool multi, const FolderWork& folder, std::vector<db::Intent> sent,
+                  WindowOutcome& outcome) {
+  if (multi) {
+    read_multi_answer(replies.front(), folder, std::move(sent), outcome);
+    return;
+  }
+  for (std::size_t i = 0; i < sent.size(); ++i) {
+    if (i < replies.size())
+      read_multi_answer(replies[i], folder, {sent[i]}, outcome);
+    else
+      outcome.unresolved.push_back(sent[i]);
+  }
+}
+
+Task<WindowOutcome> run_window(Pass& pass, FolderWork& folder, std::vector<db::Intent>& intents, bool allow_multi,
+                               net::TaskGroup& commit) {
+  base::UidSet uids;
+  for (const auto& intent : intents) uids.add(intent.source);
+  const auto append = pass.target->append(folder.row.target_name, intents.size(), allow_multi);
+  commit.spawn("intents", commit_intents(&pass, folder.key(), &intents));
+  Relay relay(pass, folder, intents, *append, commit);
+  const auto fetched = co_await pass.source->fetch_bodies(std::move(uids), relay);
+  co_await commit.join();
+  WindowOutcome outcome;
+  outcome.refusal = relay.refusal;
+  outcome.gone = sent_intents(intents, relay.sent(), false);
+  auto sent = sent_intents(intents, relay.sent(), true);
+  if (!fetched.ok() || (relay.refusal && !sent.empty())) {
+    // The source broke off in the middle: nothing more is released, and what left before is found by looking.
+    pass.target.drop();
+    throw base::Failed(!fetched.ok() ? imap::failure_of(fetched, "FETCH", folder.source.name)
+                                     : imap::failure_of(*relay.refusal, "APPEND", folder.row.target_name));
+  }
+  if (sent.empty()) co_return outcome;
+  const auto asked = pass.world.clock.now();
+  co_await db::save_digests(pass.world.pool, pass.fence, sent);
+  pass.permitted_at = asked;
+  base::fault_point("digests.committed");
+  co_await relay.release();
+  const auto replies = co_await append->finish();
+  base::fault_point("append.answered");
+  read_answers(replies, append->multi(), folder, std::move(sent), outcome);
+  co_return outcome;
+}
+
+}  // namespace
+
+Task<WindowOutcome> send_window(Pass& pass, FolderWork& folder, std::vector<plan::CopyItem> items, bool allow_multi) {
+  auto intents = intents_of(folder, items);
+  const auto executor = co_await net::asio::this_coro::executor;
+  net::TaskGroup commit(executor);
+  std::exception_ptr error;
+  try {
+    co_return co_await run_window(pass, folder, intents, allow_multi, commit);
+  } catch (...) {
+    error = std::current_exception();
+  }
+  // Whatever went wrong, the octets withheld must never leave.
+  pass.target.drop();
+  // A cancelled coroutine could wait for nothing any more.
+  co_await net::asio::this_coro::reset_cancellation_state(net::asio::disable_cancellation());
+  commit.cancel();
+  try {
+    co_await commit.join();
+  } catch (const base::Failed&) {
+    // the first error is the one to tell
+  }
+  std::rethrow_exception(error);
+}
+
+}  // namespace mirror::engine

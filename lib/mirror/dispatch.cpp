@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mirror/dispatch.hpp"
+
+#include <boost/asio/this_coro.hpp>
+
+#include "base/fault.hpp"
+#include "base/log.hpp"
+#include "net/backoff.hpp"
+#include "net/cancelled.hpp"
+#include "net/task_group.hpp"
+#include "net/timeout.hpp"
+
+namespace mirror::engine {
+
+namespace {
+
+namespace log = base::log;
+
+Seconds retry_pause(const Settings& settings, int failures) {
+  auto pause = settings.retry_first;
+  for (int i = 0; i < failures && pause < settings.retry_longest; ++i) pause *= 2;
+  return std::min(pause, settings.retry_longest);
+}
+
+Seconds probe_pause(const Settings& settings, const Failure& failure) {
+  const bool refused = failure.retry() == base::Retry::never;
+  return refused ? settings.probe_refused : settings.probe_first;
+}
+
+
+std::string run_detail(const PassCounts& c) {
+  return fmt::format("{{\"copied\": {}, \"adopted\": {}, \"octets\": {}, \"flags\": {}, \"removed\": {}, \"held\": {}, \"lost\": {}, "
+                     "\"foreign\": {}, \"unknown\": {}, \"folders_created\": {}, \"folders_renamed\": {}, \"folders_removed\": {}, "
+                     "\"subscriptions\": {}, \"quarantined\": {}, \"changes\": {}}}",
+                     c.copied, c.adopted, c.octets, c.flags, c.removed, c.held, c.lost, c.foreign, c.unknown, c.folders_created,
+                     c.folders_renamed, c.folders_removed, c.subscriptions, c.quarantined, c.changes());
+}
+
+Task<void> end_run_share(World& world, const db::WorkItem& item, bool ok, const std::string& detail) {
+  const auto run = co_await db::run_of(world.pool, item.mailbox);
+  if (base::raw(run) == 0) co_return;
+  co_await db::finish_run_mailbox(world.pool, run, item.mailbox, ok ? "equal" : "failed", detail);
+}
+
+// Keeps the lease alive beside the pass; a lost lease ends the pass.
+Task<void> keep_lease(World& world, base::MailboxId mailbox, base::Epoch epoch) {
+  const auto interval = std::chrono::duration_cast<Millis>(world.settings.lease) / 4;
+  for (;;) {
+    co_await net::sleep_for(interval);
+    if (!co_await db::renew_lease(world.pool, mailbox, epoch, world.settings.lease))
+      throw base::Failed(Failure("MRD-MIR-006", fmt::format("mailbox {}", mailbox)));
+  }
+}
+
+struct Ended : std::exception {};  // the pass is over: stops its lease keeper
+
+Task<void> pass_then_stop(World& world, db::WorkItem item, PassResult* result) {
+  *result = co_await reconcile(world, std::move(item), false);
+  throw Ended();
+}
+
+Task<PassResult> leased_pass(World& world, const db::WorkItem& item) {
+  const auto executor = co_await net::asio::this_coro::executor;
+  net::TaskGroup group(executor);
+  PassResult result;
+  group.spawn("lease", keep_lease(world, item.mailbox, item.epoch));
+  group.spawn("pass", pass_then_stop(world, item, &result));
+  try {
+    co_await group.join();
+  } catch (const Ended&) {
+  }
+  co_return result;
+}
+
+// A warm session may have died since its last use: the first loss is tried again with fresh ones.
+Task<PassResult> pass_with_fresh_sessions(World& world, const db::WorkItem& item) {
+  std::optional<Failure> lost;
+  try {
+    co_return co_await leased_pass(world, item);
+  } catch (const base::Failed& failed) {
+    const auto code = failed.failure().code();
+    if (code != "MRD-NET-003" && code != "MRD-IMAP-002" && code != "MRD-NET-002") throw;
+    lost = failed.failure();
+  }
+  log::info("pass.repeated", "a connection was lost; the pass starts again with new ones",
+            {{"mailbox", item.name}, {"code", std::string(lost->code())}, {"err", lost->detail()}});
+  world.sessions.close_idle(true);
+  co_return co_await leased_pass(world, item);
+}
+
+Task<void> store_trouble(World& world, const db::WorkItem& item, const Failure& failure) {
+  // The failure names its store in the words of the session; when it does not, both are probed.
+  const auto source = world.book.store(item.source_store);
+  const auto target = world.book.store(item.target_store);
+  const auto names = [&](const auto& store) { return store && failure.detail().find(store->record.name) != std::string::npos; };
+  const bool both = !names(source) && !names(target);
+  for (const auto& [id, blamed] : {std::pair(item.source_store, both || names(source)), std::pair(item.target_store, both || names(target))}) {
+    if (!blamed) continue;
+    world.sessions.set_down(id, true);
+    co_await db::store_down(world.pool, id, failure, probe_pause(world.settings, failure));
+  }
+  world.sessions.close_idle(true);
+}
+
+Task<void> end_with_failure(World& world, db::WorkItem item, Failure failure) {
+  log::warning("pass.failed", "a mailbox could not be made equal",
+               {{"mailbox", item.name}, {"code", std::string(failure.code())}, {"err", failure.detail()}});
+  const bool of_store = failure.scope() == base::Scope::store;
+  const bool of_process = failure.scope() == base::Scope::process;
+  if (of_store) co_await store_trouble(world, item, failure);
+  db::WorkEnd end;
+  end.item = item;
+  end.postponed = of_store || of_process || failure.code() == "MRD-MIR-006";
+  if (!end.postponed) co_await end_run_share(world, item, false, "{}");
+  end.failure = std::move(failure);
+  end.retry_in = retry_pause(world.settings, 0);
+  co_await db::finish_work(world.pool, std::move(end));
+}
+
+Task<void> end_with_result(World& world, db::WorkItem item, PassResult result) {
+  co_await db::store_up(world.pool, item.source_store);
+  co_await db::store_up(world.pool, item.target_store);
+  for (const auto& [store, traffic] : world.sessions.take_traffic())
+    co_await db::add_traffic(world.pool, store, traffic.octets_in, traffic.octets_out, store == item.target_store ? result.counts.copied : 0);
+  db::WorkEnd end;
+  end.item = item;
+  end.failure = result.failure;
+  end.retry_in = retry_pause(world.settings, 2);
+  end.again = result.again;
+  end.full = result.complete;
+  end.totals = result.totals;
+  if (!result.again) co_await end_run_share(world, item, !result.failure, run_detail(result.counts));
+  co_await db::finish_work(world.pool, std::move(end));
+}
+
+Task<void> work_on(World& world, Gate& gate, Wake& wake, db::WorkItem item) {
+  const Inside inside(gate);
+  std::optional<Failure> failure;
+  PassResult result;
+  try {
+    result = co_await pass_with_fresh_sessions(world, item);
+  } catch (const base::Failed& failed) {
+    failure = failed.failure();
+  }
+  if (failure)
+    co_await end_with_failure(world, std::move(item), std::move(*failure));
+  else
+    co_await end_with_result(world, std::move(item), std::move(result));
+  wake.signal();
+}
+
+// A database that is away ends the piece of work, not the dispatcher: the lease runs out and the row is taken again.
+Task<void> work_on_guarded(World& world, Gate& gate, Wake& wake, db::WorkItem item) {
+  const std::string name = item.name;
+  try {
+    co_await work_on(world, gate, wake, std::move(item));
+  } catch (const base::Failed& failed) {
+    log::error("pass.unrecorded", "the end of a pass could not be recorded; its lease will run out",
+               {{"mailbox", name}, {"code", std::string(failed.failure().code())}, {"err", failed.failure().detail()}});
+  }
+}
+
+}  // namespace
+
+Task<void> dispatch(World& world, Gate& gate, Wake& wake) {
+  const auto executor = co_await net::asio::this_coro::executor;
+  net::TaskGroup group(executor);
+  const auto interval = std::chrono::duration_cast<Millis>(world.settings.pass_interval);
+  std::exception_ptr error;
+  try {
+    for (;;) {
+      base::fault_throw("reconcile");
+      Millis pause = interval;
+      if (gate.open() && group.size() < world.settings.workers) {
+        db::TakeSettings take;
+        take.node = world.settings.node;
+        take.limit = world.settings.workers - group.size();
+        take.reserve_for_live = take.limit == world.settings.workers || world.settings.workers == 1 ? 0 : (group.size() + 1 >= world.settings.workers ? 1 : 0);
+        take.lease = world.settings.lease;
+        auto items = co_await db::take_work(world.pool, take);
+        for (auto& item : items) group.spawn("pass " + item.name, work_on_guarded(world, gate, wake, std::move(item)));
+        pause = items.empty() ? co_await db::next_due(world.pool, interval) : Millis(0);
+      }
+      if (!gate.open()) {
+        group.cancel();
+        co_await group.join();
+      }
+      if (pause.count() > 0) co_await wake.wait(pause);
+    }
+  } catch (...) {
+    error = std::current_exception();
+  }
+  // Children end at their own safe points before the error travels on.
+  co_await net::asio::this_coro::reset_cancellation_state(net::asio::disable_cancellation());
+  group.cancel();
+  try {
+    co_await group.join();
+  } catch (const std::exception&) {
+    // the first error is the one to tell
+  }
+  std::rethrow_exception(error);
+}
+
+}  // namespace mirror::engine

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// Status changes: absolute flag sets, grouped, pipelined; read back once, so that a flag the target does not keep is
+// reported and not set again and again.
+
+#include "base/fault.hpp"
+#include "mirror/pass.hpp"
+
+namespace mirror::engine {
+
+namespace {
+
+constexpr std::size_t k_groups_at_once = 64;
+
+std::map<base::FlagSet, base::UidSet> grouped(const FolderWork& folder, const std::vector<plan::FlagFix>& fixes) {
+  std::map<base::FlagSet, base::UidSet> groups;
+  for (const auto& fix : fixes) groups[plan::storable(fix.wanted, folder.keeps)].add(fix.target);
+  return groups;
+}
+
+Task<std::map<base::Uid, base::FlagSet>> flags_on_target(Pass& pass, const std::vector<plan::FlagFix>& fixes) {
+  base::UidSet uids;
+  for (const auto& fix : fixes) uids.add(fix.target);
+  std::map<base::Uid, base::FlagSet> has;
+  imap::FetchWhat what;
+  const auto reply = co_await pass.target->fetch(std::move(uids), what, [&](const imap::MessageData& m) {
+    if (m.uid && m.flags) has[*m.uid] = *m.flags;
+  });
+  if (!reply.ok()) throw base::Failed(imap::failure_of(reply, "FETCH", pass.target->selected()));
+  co_return has;
+}
+
+// Compares what is there now with what was wanted; a flag gone at the first read-back is quarantined.
+std::vector<db::Quarantined> not_kept(const FolderWork& folder, const std::vector<plan::FlagFix>& fixes,
+                                      const std::map<base::Uid, base::FlagSet>& has) {
+  std::vector<db::Quarantined> rows;
+  for (const auto& fix : fixes) {
+    const auto found = has.find(fix.target);
+    if (found == has.end()) continue;
+    for (const auto& word : plan::storable(fix.wanted, folder.keeps).words()) {
+      if (found->second.contains(word)) continue;
+      db::Quarantined row;
+      row.folder = folder.row.id;
+      row.folder_name = folder.row.source_name;
+      row.kind = "flag";
+      row.source_uidvalidity = folder.row.source_uidvalidity;
+      row.source = fix.source;
+      row.code = "MRD-MIR-002";
+      row.wanted = word;
+      row.got = found->second.text();
+      rows.push_back(std::move(row));
+    }
+  }
+  return rows;
+}
+
+}  // namespace
+
+Task<void> apply_flags(Pass& pass, FolderWork& folder) {
+  auto fixes = std::exchange(folder.plan.flags, {});
+  auto settled = std::exchange(folder.plan.settled, {});
+  if (pass.dry_run) {
+    pass.counts.flags += fixes.size();
+    co_return;
+  }
+  co_await db::save_flags(pass.world.pool, folder.key(), std::move(settled));
+  if (fixes.empty()) co_return;
+  const auto step = co_await db::open_step(pass.world.pool, pass.fence, folder.row.id, "flags", fmt::format("{{\"messages\": {}}}", fixes.size()));
+  pass.permit();
+  base::fault_point("flags.step");
+  std::vector<imap::FlagChange> changes;
+  for (auto& [flags, uids] : grouped(folder, fixes)) {
+    imap::FlagChange change;
+    change.uids = uids;
+    change.flags = flags;
+    changes.push_back(std::move(change));
+  }
+  for (std::size_t at = 0; at < changes.size(); at += k_groups_at_once) {
+    if (!pass.may_send()) pass.too_late();
+    const auto last = std::min(changes.size(), at + k_groups_at_once);
+    const auto replies = co_await pass.target->store({changes.begin() + static_cast<std::ptrdiff_t>(at), changes.begin() + static_cast<std::ptrdiff_t>(last)});
+    for (const auto& reply : replies)
+      if (!reply.ok()) {
+        folder.trouble = true;
+        pass.note(imap::failure_of(reply, "STORE", folder.row.target_name));
+      }
+  }
+  base::fault_point("flags.stored");
+  const auto has = co_await flags_on_target(pass, fixes);
+  auto refused = not_kept(folder, fixes, has);
+  std::vector<db::FlagResult> results;
+  for (auto& fix : fixes)
+    if (has.contains(fix.target)) results.push_back({fix.source, fix.target, std::move(fix.before), std::move(fix.wanted), fix.drift});
+  pass.counts.flags += results.size();
+  if (folder.trouble) {
+    co_await db::close_step(pass.world.pool, step);
+    co_return;
+  }
+  co_await db::save_flag_results(pass.world.pool, pass.fence, folder.key(), step, folder.row.target_name, std::move(results));
+  pass.counts.quarantined += refused.size();
+  co_await db::quarantine(pass.world.pool, pass.item.mailbox, std::move(refused));
+}
+
+}  // namespace mirror::engine

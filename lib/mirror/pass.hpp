@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// One pass over one mailbox: what its steps share. Private to the room. A pass lives in one coroutine.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "db/changes.hpp"
+#include "db/ledger.hpp"
+#include "db/records.hpp"
+#include "mirror/plan/folder_plan.hpp"
+#include "mirror/plan/guard.hpp"
+#include "mirror/plan/message_plan.hpp"
+#include "mirror/sessions.hpp"
+
+namespace mirror::engine {
+
+using base::Failure;
+using base::Result;
+using net::Task;
+
+// What every part of the engine uses; owned by the daemon, outlives all of them.
+struct World {
+  db::Pool& pool;
+  StoreBook& book;
+  Sessions& sessions;
+  const Settings& settings;
+  const base::Clock& clock;
+};
+
+struct FolderWork {
+  db::FolderRecord row;
+  plan::ListedFolder source;           // as listed when the pass began
+  std::string source_status;           // STATUS texts from the start of the pass
+  std::string target_status;
+  plan::FolderView source_view;
+  plan::FolderView target_view;
+  std::optional<std::vector<std::string>> keeps;  // flags the target stores; nullopt: any
+  std::vector<plan::MapRow> rows;
+  plan::MessagePlan plan;
+  std::vector<plan::Removal> removals; // wanted, after everything was appended
+  bool target_exists = false;
+  bool looked = false;
+  bool wanted = true;                  // to be looked at (again) in this pass
+  bool complete = false;               // both sides were read completely
+  bool trouble = false;                // something is left to do: the checkpoint must not move
+
+  db::FolderKey key() const { return {row.id, row.source_uidvalidity, row.target_uidvalidity}; }
+};
+
+struct PassCounts {
+  std::uint64_t copied = 0, adopted = 0, octets = 0, flags = 0, removed = 0, held = 0, lost = 0, foreign = 0, unknown = 0;
+  std::uint64_t folders_created = 0, folders_renamed = 0, folders_removed = 0, subscriptions = 0, quarantined = 0;
+  std::uint64_t folders_looked = 0;
+  std::uint64_t changes() const {
+    return copied + adopted + flags + removed + lost + folders_created + folders_renamed + folders_removed + subscriptions;
+  }
+};
+
+struct Pass {
+  Pass(World& w, db::WorkItem i) : world(w), item(std::move(i)) {}
+  Pass(const Pass&) = delete;
+  Pass& operator=(const Pass&) = delete;
+
+  World& world;
+  db::WorkItem item;
+  std::shared_ptr<const db::LinkRecord> link;
+  db::Fence fence;
+  Borrowed source;
+  Borrowed target;
+  std::vector<FolderWork> folders;
+  std::vector<plan::FolderRow> vanished;  // rows whose folder is gone from the source
+  std::set<std::string> listed;        // every name the source listed when the pass began
+  std::vector<plan::ListedFolder> on_target;
+  char target_delimiter = '/';
+  std::vector<plan::Likeness> added;   // copied in this pass, for the guard
+  PassCounts counts;
+  bool full = false;
+  bool dry_run = false;
+  std::optional<Failure> soft_failure; // of one folder; the rest went on
+  base::BootTime permitted_at{};       // start of the last transaction that checked the fence
+
+  // Law 7: a command that changes the target leaves only within send_within of the COMMIT that permitted it.
+  bool may_send() const { return world.clock.now() - permitted_at < world.settings.send_within; }
+  void permit() { permitted_at = world.clock.now(); }
+  // Closes the target so that nothing withheld can leave, and throws.
+  [[noreturn]] void too_late();
+  void note(Failure failure) {
+    if (!soft_failure) soft_failure = std::move(failure);
+  }
+};
+
+// The steps, in the order of a pass; each in a source of its own.
+// folder_lists.cpp: LIST both sides, plan names, create, rename, subscribe.
+Task<void> gather_folders(Pass& pass);
+Task<void> settle_subscriptions(Pass& pass);
+// vanished.cpp: folders gone from the source, after all appends.
+Task<void> remove_vanished(Pass& pass);
+// look.cpp: EXAMINE and SELECT, views, plan. false: the folder is left for later.
+Task<bool> look_at(Pass& pass, FolderWork& folder, bool complete);
+Task<bool> source_grew(Pass& pass);
+// adopt.cpp: open intents and strangers on the target, by the matcher.
+Task<void> adopt(Pass& pass, FolderWork& folder);
+// copy.cpp: windows of messages.
+Task<void> copy_messages(Pass& pass, FolderWork& folder);
+// flags.cpp
+Task<void> apply_flags(Pass& pass, FolderWork& folder);
+// removals.cpp
+Task<void> apply_removals(Pass& pass);
+
+std::string status_text(const std::optional<imap::FolderStatus>& status);
+
+}  // namespace mirror::engine

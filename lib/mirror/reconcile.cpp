@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mirror/reconcile.hpp"
+
+#include "base/fault.hpp"
+#include "base/log.hpp"
+
+namespace mirror::engine {
+
+namespace {
+
+// Nothing happened on either side since the last complete pass, as both servers say; no command beyond the LIST.
+bool unchanged(const Pass& pass, const FolderWork& folder) {
+  const auto& row = folder.row;
+  return !pass.full && row.memory && row.open_intents == 0 && !folder.source_status.empty() && !folder.target_status.empty() &&
+         row.source_status == folder.source_status && row.target_status == folder.target_status &&
+         row.subscribed == folder.source.subscribed;
+}
+
+Task<void> sync_folder(Pass& pass, FolderWork& folder) {
+  if (!co_await look_at(pass, folder, pass.full)) co_return;
+  const auto adopted_before = pass.counts.adopted;
+  co_await adopt(pass, folder);
+  // What was adopted may differ in flags: plan again from a complete look.
+  if (pass.counts.adopted != adopted_before && !pass.dry_run && !co_await look_at(pass, folder, true)) co_return;
+  if (!folder.plan.lost.empty()) {
+    // Drift: somebody deleted on the target what production still has.
+    std::vector<db::RemovalResult> lost;
+    for (const auto& one : folder.plan.lost) {
+      lost.push_back({one.source, one.target});
+      folder.plan.copy.push_back(one.source);
+    }
+    std::sort(folder.plan.copy.begin(), folder.plan.copy.end());
+    pass.counts.lost += lost.size();
+    folder.row.mapped -= std::min<std::uint64_t>(folder.row.mapped, lost.size());
+    if (!pass.dry_run)
+      co_await db::save_lost(pass.world.pool, pass.fence, folder.key(), folder.row.target_name, std::move(lost));
+    folder.plan.lost.clear();
+  }
+  if (!folder.plan.released.empty() && !pass.dry_run) {
+    co_await db::release_quarantine(pass.world.pool, pass.item.mailbox, folder.row.source_name, "message", folder.row.source_uidvalidity, folder.plan.released);
+    co_await db::release_quarantine(pass.world.pool, pass.item.mailbox, folder.row.source_name, "not_kept", folder.row.source_uidvalidity, folder.plan.released);
+  }
+  co_await copy_messages(pass, folder);
+  co_await apply_flags(pass, folder);
+  folder.removals = std::exchange(folder.plan.remove, {});
+}
+
+// One folder's trouble never stops the others; a store's does.
+Task<void> sync_folder_guarded(Pass& pass, FolderWork& folder) {
+  try {
+    co_await sync_folder(pass, folder);
+  } catch (const base::Failed& failed) {
+    const auto scope = failed.failure().scope();
+    if (scope == base::Scope::store || scope == base::Scope::process || scope == base::Scope::mailbox) throw;
+    folder.trouble = true;
+    pass.note(failed.failure());
+  }
+}
+
+Task<void> plan_vanished(Pass& pass) {
+  const auto records = co_await db::load_folders(pass.world.pool, pass.item.mailbox);
+  for (const auto& row : pass.vanished) {
+    const auto record = std::find_if(records.begin(), records.end(), [&](const auto& r) { return r.id == row.id; });
+    if (record == records.end()) continue;
+    FolderWork folder;
+    folder.row = *record;
+    for (const auto& mapped : co_await db::load_rows(pass.world.pool, folder.key())) folder.removals.push_back({mapped.source, mapped.target});
+    folder.trouble = true;  // no checkpoint for a folder that goes
+    if (!folder.removals.empty()) pass.folders.push_back(std::move(folder));
+  }
+}
+
+db::Checkpoint checkpoint_of(const FolderWork& folder) {
+  db::Checkpoint c;
+  c.folder = folder.row.id;
+  c.source_uidvalidity = folder.source_view.uidvalidity;
+  c.source_uidnext = folder.source_view.uidnext;
+  c.source_modseq = folder.source_view.modseq;
+  c.source_exists = folder.source_view.exists;
+  c.target_uidvalidity = folder.target_view.uidvalidity;
+  c.target_uidnext = folder.target_view.uidnext;
+  c.target_modseq = folder.target_view.modseq;
+  c.target_exists = folder.target_view.exists;
+  c.source_status = folder.source_status;
+  c.target_status = folder.target_status;
+  c.mailboxid = folder.source.mailboxid;
+  c.special_use = folder.source.special_use;
+  c.subscribed = folder.source.subscribed;
+  return c;
+}
+
+Task<void> save_checkpoints(Pass& pass) {
+  std::vector<db::Checkpoint> checkpoints;
+  for (const auto& folder : pass.folders)
+    if (folder.looked && !folder.trouble) checkpoints.push_back(checkpoint_of(folder));
+  base::fault_point("checkpoint");
+  co_await db::save_checkpoints(pass.world.pool, pass.fence, std::move(checkpoints));
+}
+
+Task<Borrowed> borrow(World& world, base::StoreId store, std::string owner, base::MailboxId mailbox) {
+  auto borrowed = co_await world.sessions.borrow(store, owner, mailbox);
+  if (!borrowed) throw base::Failed(borrowed.error());
+  co_return std::move(*borrowed);
+}
+
+db::MailboxTotals totals_of(const Pass& pass) {
+  db::MailboxTotals totals;
+  for (const auto& folder : pass.folders) {
+    const auto mapped = static_cast<std::int64_t>(folder.row.mapped);
+    totals.source_messages += folder.looked ? static_cast<std::int64_t>(folder.source_view.exists) : mapped;
+    totals.target_messages += mapped;
+    if (folder.row.greetings) totals.greetings += mapped;
+    totals.octets += static_cast<std::int64_t>(folder.row.octets);
+  }
+  totals.octets += static_cast<std::int64_t>(pass.counts.octets);
+  return totals;
+}
+
+// Appends first, everywhere; then the source is asked again whether anything came meanwhile; only then deletions.
+Task<bool> run_pass(Pass& pass) {
+  constexpr int k_rounds = 3;
+  bool settled = false;
+  for (auto& folder : pass.folders) folder.wanted = !unchanged(pass, folder);
+  for (int round = 0; round < k_rounds && !settled; ++round) {
+    for (auto& folder : pass.folders) {
+      if (!folder.wanted || !folder.target_exists) continue;
+      folder.wanted = false;
+      co_await sync_folder_guarded(pass, folder);
+    }
+    co_await plan_vanished(pass);
+    const bool removals = !pass.vanished.empty() || std::any_of(pass.folders.begin(), pass.folders.end(), [](const auto& f) { return !f.removals.empty(); });
+    settled = !removals || !co_await source_grew(pass);
+    if (!settled) std::erase_if(pass.folders, [](const auto& f) { return !f.looked && f.source.name.empty(); });
+  }
+  if (!settled) co_return false;
+  co_await apply_removals(pass);
+  co_await remove_vanished(pass);
+  co_return true;
+}
+
+}  // namespace
+
+void Pass::too_late() {
+  target.drop();
+  throw base::Failed(Failure("MRD-MIR-006", fmt::format("mailbox {}: a commit became too old to act on", item.name)));
+}
+
+Task<PassResult> reconcile(World& world, db::WorkItem item, bool dry_run) {
+  Pass pass(world, std::move(item));
+  pass.dry_run = dry_run;
+  pass.full = pass.item.full_compare;
+  pass.link = world.book.link(pass.item.link);
+  if (!pass.link) throw base::Failed(Failure("MRD-CONF-004", fmt::format("link {}", pass.item.link)));
+  pass.fence.mailbox = pass.item.mailbox;
+  pass.fence.link = pass.item.link;
+  pass.fence.epoch = pass.item.epoch;
+  pass.fence.reason = pass.item.cause;
+  pass.fence.run = co_await db::run_of(world.pool, pass.item.mailbox);
+  pass.source = co_await borrow(world, pass.item.source_store, pass.item.name, pass.item.mailbox);
+  pass.target = co_await borrow(world, pass.item.target_store, pass.item.target_name, pass.item.mailbox);
+  if (!dry_run) co_await db::close_recovered_steps(world.pool, pass.fence);
+
+  co_await gather_folders(pass);
+  co_await settle_subscriptions(pass);
+  const bool settled = co_await run_pass(pass);
+  if (!dry_run) co_await save_checkpoints(pass);
+
+  PassResult result;
+  result.counts = pass.counts;
+  result.totals = totals_of(pass);
+  result.complete = pass.full && !pass.soft_failure;
+  result.again = !settled;
+  result.failure = pass.soft_failure;
+  co_return result;
+}
+
+}  // namespace mirror::engine

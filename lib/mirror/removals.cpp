@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// Deletions, after every append of the pass (laws 4 and 5): only rows of the map, guarded, and only when the message on
+// the target is the one we stored.
+
+#include "base/fault.hpp"
+#include "mirror/pass.hpp"
+
+namespace mirror::engine {
+
+namespace {
+
+std::map<base::Uid, plan::MapRow> by_source(std::vector<plan::MapRow> rows) {
+  std::map<base::Uid, plan::MapRow> out;
+  for (auto& row : rows) out.emplace(row.source, std::move(row));
+  return out;
+}
+
+struct Doomed {
+  FolderWork* folder = nullptr;
+  std::vector<plan::MapRow> rows;
+};
+
+Task<std::vector<Doomed>> load_doomed(Pass& pass) {
+  std::vector<Doomed> out;
+  for (auto& folder : pass.folders) {
+    if (folder.removals.empty()) continue;
+    base::UidSet sources;
+    for (const auto& removal : folder.removals) sources.add(removal.source);
+    auto rows = by_source(co_await db::load_rows_of(pass.world.pool, folder.key(), std::move(sources), {}));
+    Doomed doomed;
+    doomed.folder = &folder;
+    for (const auto& removal : folder.removals)
+      if (const auto row = rows.find(removal.source); row != rows.end()) doomed.rows.push_back(row->second);
+    out.push_back(std::move(doomed));
+  }
+  co_return out;
+}
+
+// Deletions that were held before stay held, unless an operator released them; new ones are judged together.
+Task<void> guard(Pass& pass, std::vector<Doomed>& doomed) {
+  plan::GuardInput input;
+  input.added = pass.added;
+  for (const auto& folder : pass.folders) input.mapped += folder.row.mapped;
+  input.removed_today = co_await db::removed_today(pass.world.pool, pass.item.mailbox);
+  std::map<FolderWork*, base::UidSet> released;
+  for (auto& one : doomed) {
+    released[one.folder] = co_await db::released_removals(pass.world.pool, one.folder->key());
+    std::erase_if(one.rows, [&](const auto& row) { return one.folder->row.held.contains(row.source); });
+    for (const auto& row : one.rows)
+      if (!released[one.folder].contains(row.source)) input.removed.push_back({row.size, row.date, row.message_id_hash});
+  }
+  plan::GuardLimits limits;
+  limits.count = static_cast<std::uint64_t>(pass.link->guard_count);
+  limits.percent = static_cast<std::uint64_t>(pass.link->guard_percent);
+  const auto verdict = plan::judge_removals(input, limits);
+  if (!verdict.hold) co_return;
+  for (auto& one : doomed) {
+    std::vector<db::RemovalResult> held;
+    for (const auto& row : one.rows)
+      if (!released[one.folder].contains(row.source)) held.push_back({row.source, row.target});
+    std::erase_if(one.rows, [&](const auto& row) { return !released[one.folder].contains(row.source); });
+    pass.counts.held += held.size();
+    if (!pass.dry_run && !held.empty())
+      co_await db::hold_removals(pass.world.pool, pass.fence, one.folder->key(), std::move(held), verdict.reason);
+  }
+}
+
+struct Facts {
+  std::uint64_t size = 0;
+  std::int64_t date = 0;
+};
+
+// The target's message is the one we stored: size and date as read back, or as sent where nothing was read back.
+bool is_ours(const plan::MapRow& row, const Facts& facts) {
+  if (row.target_size != 0) return row.target_size == facts.size && row.target_date == facts.date;
+  return row.size == facts.size && row.date == facts.date;
+}
+
+Task<void> remove_from(Pass& pass, Doomed& doomed) {
+  FolderWork& folder = *doomed.folder;
+  if (doomed.rows.empty()) co_return;
+  if (pass.dry_run) {
+    pass.counts.removed += doomed.rows.size();
+    co_return;
+  }
+  const auto selected = co_await pass.target->select(folder.row.target_name, false);
+  if (!selected) {
+    folder.trouble = true;
+    pass.note(selected.error());
+    co_return;
+  }
+  if (selected->uidvalidity != folder.row.target_uidvalidity) {
+    folder.trouble = true;  // another folder now: the next pass finds out
+    pass.note(Failure("MRD-MIR-009", folder.row.target_name));
+    co_return;
+  }
+  base::UidSet uids;
+  for (const auto& row : doomed.rows) uids.add(row.target);
+  imap::FetchWhat what;
+  what.date = what.size = true;
+  std::map<base::Uid, Facts> present;
+  const auto reply = co_await pass.target->fetch(uids, what, [&](const imap::MessageData& m) {
+    if (m.uid && m.size && m.date) present[*m.uid] = {*m.size, m.date->unix_seconds};
+  });
+  if (!reply.ok()) throw base::Failed(imap::failure_of(reply, "FETCH", folder.row.target_name));
+  base::UidSet expunge;
+  std::vector<db::RemovalResult> results, lost;
+  for (const auto& row : doomed.rows) {
+    const auto found = present.find(row.target);
+    if (found == present.end()) {
+      lost.push_back({row.source, row.target});  // gone already: recorded as done
+    } else if (is_ours(row, found->second)) {
+      expunge.add(row.target);
+      results.push_back({row.source, row.target});
+    } else {
+      folder.trouble = true;
+      pass.note(Failure("MRD-MIR-011", fmt::format("{} UID {}", folder.row.target_name, row.target)));
+    }
+  }
+  co_await db::save_lost(pass.world.pool, pass.fence, folder.key(), folder.row.target_name, std::move(lost));
+  if (expunge.empty()) co_return;
+  const auto step = co_await db::open_step(pass.world.pool, pass.fence, folder.row.id, "expunge", fmt::format("{{\"messages\": {}}}", results.size()));
+  pass.permit();
+  base::fault_point("expunge.step");
+  if (!pass.may_send()) pass.too_late();
+  const auto expunged = co_await pass.target->expunge(expunge);
+  base::fault_point("expunge.done");
+  if (!expunged.ok()) {
+    co_await db::close_step(pass.world.pool, step);
+    folder.trouble = true;
+    pass.note(imap::failure_of(expunged, "EXPUNGE", folder.row.target_name));
+    co_return;
+  }
+  pass.counts.removed += results.size();
+  folder.row.mapped -= std::min<std::uint64_t>(folder.row.mapped, results.size());
+  co_await db::save_removals(pass.world.pool, pass.fence, folder.key(), step, folder.row.target_name, std::move(results));
+}
+
+}  // namespace
+
+Task<void> apply_removals(Pass& pass) {
+  auto doomed = co_await load_doomed(pass);
+  if (doomed.empty()) co_return;
+  co_await guard(pass, doomed);
+  for (auto& one : doomed) co_await remove_from(pass, one);
+}
+
+}  // namespace mirror::engine

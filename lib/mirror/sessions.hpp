@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Warm sessions: a worker borrows the connection that acts for a mailbox owner and gives it back for the next pass.
+// Nothing is kept while the site is not mirroring.
+
+#include <list>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "base/clock.hpp"
+#include "imap/session.hpp"
+#include "mirror/settings.hpp"
+#include "mirror/stores.hpp"
+
+namespace mirror::engine {
+
+class Sessions;
+
+// A borrowed session: given back on destruction when still usable, else dropped. Move only.
+class Borrowed {
+ public:
+  Borrowed() = default;
+  Borrowed(Sessions* owner, std::string key, std::unique_ptr<imap::Session> session, std::shared_ptr<const Store> store);
+  Borrowed(Borrowed&&) noexcept;
+  Borrowed& operator=(Borrowed&&) noexcept;
+  ~Borrowed();
+
+  imap::Session* operator->() const { return session_.get(); }
+  imap::Session& operator*() const { return *session_; }
+  const Store& store() const { return *store_; }
+  void drop() noexcept;            // close now, never reuse: withheld octets must not leave
+
+ private:
+  void give_back() noexcept;
+  Sessions* owner_ = nullptr;
+  std::string key_;
+  std::unique_ptr<imap::Session> session_;
+  std::shared_ptr<const Store> store_;
+  std::uint64_t in_before_ = 0, out_before_ = 0;
+};
+
+class Sessions {
+ public:
+  Sessions(db::Pool& pool, const StoreBook& book, const Settings& settings, const base::Clock& clock);
+
+  // A session for owner on a store, warm or new. A refused login counts against the mailbox while others get in,
+  // against the store when nobody does (MRD-IMAP-010).
+  net::Task<base::Result<Borrowed>> borrow(base::StoreId store, std::string owner, base::MailboxId mailbox);
+  // A connection outside the pool, for watchers.
+  net::Task<base::Result<std::unique_ptr<imap::Session>>> open(std::shared_ptr<const Store> store, std::string owner,
+                                                               base::MailboxId mailbox);
+  void close_idle(bool all) noexcept;   // those idle too long, or all
+
+  // A store known to be down or to refuse us is left alone by everybody but the prober.
+  void set_down(base::StoreId store, bool down);
+  bool is_down(base::StoreId store) const { return down_.contains(store); }
+
+  struct Traffic {
+    std::uint64_t octets_in = 0, octets_out = 0;
+  };
+  std::map<base::StoreId, Traffic> take_traffic();   // since the last call
+
+ private:
+  friend class Borrowed;
+  struct Idle {
+    std::unique_ptr<imap::Session> session;
+    std::shared_ptr<const Store> store;
+    base::BootTime since;
+  };
+  void keep(std::string key, std::unique_ptr<imap::Session> session, std::shared_ptr<const Store> store) noexcept;
+  base::Failure judge_refusal(const Store& store, const std::string& owner, base::Failure failure);
+
+  db::Pool& pool_;
+  const StoreBook& book_;
+  const Settings& settings_;
+  const base::Clock& clock_;
+  std::multimap<std::string, Idle> idle_;
+  std::map<base::StoreId, std::set<std::string>> refused_;   // owners refused since the last login that worked
+  std::map<base::StoreId, Traffic> traffic_;
+  std::set<base::StoreId> down_;
+};
+
+}  // namespace mirror::engine

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// Folders that are gone from the source: what we mirrored is expunged, the folder goes only if nothing else is in it.
+
+#include "base/fault.hpp"
+#include "mirror/pass.hpp"
+
+namespace mirror::engine {
+
+namespace {
+
+bool has_children(const Pass& pass, const std::string& name) {
+  const std::string prefix = name + pass.target_delimiter;
+  return std::any_of(pass.on_target.begin(), pass.on_target.end(), [&](const auto& f) { return f.name.starts_with(prefix); }) ||
+         std::any_of(pass.folders.begin(), pass.folders.end(), [&](const auto& f) { return f.row.target_name.starts_with(prefix); });
+}
+
+// Law 5: a LIST without it is not enough; the folder itself has to say that it does not exist.
+Task<bool> really_gone(Pass& pass, const plan::FolderRow& row) {
+  const auto status = co_await pass.source->status(row.source_name);
+  if (status) co_return false;
+  const auto code = status.error().code();
+  if (code == "MRD-IMAP-016") co_return true;
+  // A server without response codes: a second complete LIST that still does not name it.
+  if (code != "MRD-IMAP-004" && code != "MRD-IMAP-025") co_return false;
+  const auto listed = co_await pass.source->list(false);
+  co_return listed && std::none_of(listed->begin(), listed->end(), [&](const auto& f) { return f.name == row.source_name && f.selectable(); });
+}
+
+// RENAME to a holding name and a second look close the gap in which somebody else delivers before DELETE.
+Task<bool> delete_folder(Pass& pass, const db::FolderRecord& record) {
+  std::string name = record.target_name;
+  const bool alone = !has_children(pass, name);
+  const auto step = co_await db::open_step(pass.world.pool, pass.fence, record.id, "folder.delete", "{}");
+  pass.permit();
+  base::fault_point("folder.delete");
+  if (alone) {
+    const std::string holding = fmt::format("mirrord-leaving-{}", record.id);
+    const auto renamed = co_await pass.target->rename(name, holding);
+    if (renamed.ok()) name = holding;
+  }
+  const auto selected = co_await pass.target->select(name, true);
+  const bool ours = selected && selected->exists == 0 && selected->uidvalidity == record.target_uidvalidity;
+  co_await pass.target->unselect();
+  if (!ours && name != record.target_name) (void)co_await pass.target->rename(name, record.target_name);
+  if (!ours) {
+    co_await db::close_step(pass.world.pool, step);
+    co_return false;
+  }
+  if (!pass.may_send()) pass.too_late();
+  const auto reply = co_await pass.target->remove(name);
+  base::fault_point("folder.deleted");
+  if (!reply.ok() && reply.code != "NONEXISTENT") {
+    if (name != record.target_name) (void)co_await pass.target->rename(name, record.target_name);
+    co_await db::close_step(pass.world.pool, step);
+    pass.note(imap::failure_of(reply, "DELETE", record.target_name));
+    co_return false;
+  }
+  (void)co_await pass.target->subscribe(record.target_name, false);
+  co_await db::close_step(pass.world.pool, step);
+  co_return true;
+}
+
+// Somebody else's messages are in it: the folder stays, said once, and is not ours any more.
+Task<void> report_left(Pass& pass, const db::FolderRecord& record) {
+  db::Quarantined row;
+  row.folder_name = record.source_name;
+  row.kind = "folder";
+  row.code = "MRD-MIR-012";
+  row.wanted = record.target_name;
+  std::vector<db::Quarantined> rows;
+  rows.push_back(std::move(row));
+  co_await db::quarantine(pass.world.pool, pass.item.mailbox, std::move(rows));
+  ++pass.counts.quarantined;
+}
+
+}  // namespace
+
+Task<void> remove_vanished(Pass& pass) {
+  if (pass.vanished.empty()) co_return;
+  const auto records = co_await db::load_folders(pass.world.pool, pass.item.mailbox);
+  // Children before parents.
+  auto rows = pass.vanished;
+  std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.target_name.size() > b.target_name.size(); });
+  for (const auto& row : rows) {
+    const auto record = std::find_if(records.begin(), records.end(), [&](const auto& r) { return r.id == row.id; });
+    if (record == records.end() || plan::is_inbox(row.source_name)) continue;
+    if (pass.dry_run) {
+      ++pass.counts.folders_removed;
+      continue;
+    }
+    if (record->mapped > 0) continue;  // its messages are held, or were not all expunged: the folder stays with them
+    if (!co_await really_gone(pass, row)) continue;
+    const bool listed = std::any_of(pass.on_target.begin(), pass.on_target.end(), [&](const auto& f) { return f.name == row.target_name && f.selectable; });
+    if (listed && !co_await delete_folder(pass, *record)) co_await report_left(pass, *record);
+    co_await db::remove_folder(pass.world.pool, pass.fence, *record);
+    ++pass.counts.folders_removed;
+    std::erase_if(pass.on_target, [&](const auto& f) { return f.name == row.target_name; });
+  }
+}
+
+}  // namespace mirror::engine
