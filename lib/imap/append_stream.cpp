@@ -60,7 +60,9 @@ Task<std::optional<Reply>> AppendStreamImpl::begin(FlagSet flags, InternalDate d
   std::string words =
       flag_list(flags) + " \"" + date.text() + "\" " + literal_mark(wire_->literals, length) + "\r\n";
   open_ = true;
+  Closing closing(*wire_);
   auto refused = co_await write_head(std::move(words), length);
+  closing.done();
   if (refused) {
     if (multi_) refused_ = refused;
     if (multi_ || tags_.empty()) open_ = false;
@@ -109,9 +111,11 @@ Task<void> AppendStreamImpl::octets(std::string_view octets) {
     octets.remove_suffix(1);
     state_ = State::held;
   }
+  Closing closing(*wire_);
   co_await wire_->put(octets);
   // The last message's octets travel while the caller commits.
   if (state_ == State::held && begun_ >= expected_) co_await wire_->flush();
+  closing.done();
 }
 
 Task<void> AppendStreamImpl::release() {
@@ -119,8 +123,10 @@ Task<void> AppendStreamImpl::release() {
   state_ = State::between;
   std::string last(1, withheld_);
   if (!multi_) last += "\r\n";
+  Closing closing(*wire_);
   co_await wire_->put(last);
   if (!multi_ && begun_ >= expected_) co_await wire_->flush();
+  closing.done();
 }
 
 Task<std::vector<Reply>> AppendStreamImpl::finish() {
@@ -130,8 +136,10 @@ Task<std::vector<Reply>> AppendStreamImpl::finish() {
     replies.push_back(*refused_);
     co_return replies;
   }
+  Closing closing(*wire_);
   if (multi_ && !tags_.empty()) co_await wire_->put("\r\n");
   for (const auto& tag : tags_) replies.push_back(co_await wire_->reply(tag));
+  closing.done();
   open_ = false;
   co_return replies;
 }

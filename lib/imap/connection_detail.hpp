@@ -94,6 +94,23 @@ class Listening {
   Connection& connection_;
 };
 
+// Closes the connection unless done() was reached: a call left by an exception or a cancellation leaves the
+// conversation in nobody's hands.
+class Closing {
+ public:
+  explicit Closing(Connection& connection) : connection_(connection) {}
+  ~Closing() {
+    if (!done_) connection_.close();
+  }
+  Closing(const Closing&) = delete;
+  Closing& operator=(const Closing&) = delete;
+  void done() noexcept { done_ = true; }
+
+ private:
+  Connection& connection_;
+  bool done_ = false;
+};
+
 [[noreturn]] void throw_failed(std::string_view code, std::string detail);
 
 }  // namespace mirror::imap

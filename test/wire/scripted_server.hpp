@@ -113,6 +113,7 @@ inline net::Task<std::shared_ptr<ScriptedServer>> converse(std::vector<Step> ste
   }
   if (error) group.cancel();
   co_await group.join();
+  server->stream.reset();  // its timers belong to this loop
   if (error) std::rethrow_exception(error);
   co_return server;
 }
