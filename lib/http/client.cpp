@@ -65,7 +65,9 @@ struct Client::State {
     Wire wire(co_await asio::this_coro::executor);
     wire.expires_after(limit);
     co_await wire.async_connect(Local::endpoint(socket_path), use_awaitable);
-    co_await bhttp::async_write(wire, message, use_awaitable);
+    // A server that refuses answers before it has read all: what it says is worth more than the broken pipe.
+    boost::system::error_code cut;
+    co_await bhttp::async_write(wire, message, asio::redirect_error(use_awaitable, cut));
     beast::flat_buffer buffer;
     bhttp::response_parser<bhttp::string_body> parser;
     parser.body_limit(k_answer_limit);
