@@ -58,12 +58,13 @@ std::unique_ptr<Bound> bind(CLI::App& app, const Command& command) {
     bound->parser->add_option(argument.name, bound->texts[argument.name], argument.help)
         ->required(argument.required);
   for (const auto& option : command.options) {
-    if (option.value_name.empty())
+    if (option.value_name.empty()) {
       bound->parser->add_flag("--" + option.name, bound->flags[option.name], option.help);
-    else
-      bound->parser->add_option("--" + option.name, bound->texts[option.name], option.help)
-          ->required(option.required)
-          ->type_name(option.value_name);
+      continue;
+    }
+    auto* added = bound->parser->add_option("--" + option.name, bound->texts[option.name], option.help);
+    added->required(option.required)->type_name(option.value_name);
+    if (option.value_name.front() == '[') added->expected(0, 1);
   }
   return bound;
 }

@@ -70,7 +70,7 @@ std::string Invocation::text(const std::string& name, const std::string& fallbac
 
 std::int64_t Invocation::number(const std::string& name, std::int64_t fallback) const {
   const auto found = values.find(name);
-  if (found == values.end()) return fallback;
+  if (found == values.end() || found->second.empty()) return fallback;
   std::int64_t value = 0;
   const char* end = found->second.data() + found->second.size();
   const auto [stop, error] = std::from_chars(found->second.data(), end, value);

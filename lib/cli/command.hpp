@@ -26,7 +26,7 @@ struct Argument {
 struct Option {
   std::string name;  // without dashes
   std::string help;
-  std::string value_name;  // empty: a flag
+  std::string value_name;  // empty: a flag; "[N]": the value may be left out
   bool required = false;
 };
 

@@ -93,6 +93,11 @@ int run_and_report(Invocation& invocation, const json::object& body, bool wait) 
   invocation.out.line(fmt::format("run {} {}: {} of {} mailboxes equal, {} differ, {} failed", id,
                                   text_of(run, "state"), equal, rows_seen, number_of(run, "differing"),
                                   number_of(run, "failed")));
+  if (text_of(run, "dry_run") == "yes")
+    if (const auto* result = run.if_contains("result"); result != nullptr && result->is_object())
+      for (const auto& [key, value] : result->get_object())
+        invocation.out.line(
+            fmt::format("  {}: {}", std::string_view(key.data(), key.size()), json::serialize(value)));
   if (rows_seen == 0) invocation.out.note("no mailbox takes part: nothing was compared");
   if (code != k_ok) invocation.out.next("mirrorctl status");
   return code;

@@ -130,7 +130,7 @@ void add_site_commands(Commands& commands) {
   commands.push_back({{"status"},
                       "the state, the lag, what is wrong",
                       {},
-                      {{"watch", "again every N seconds", "N", false}},
+                      {{"watch", "again every N seconds (2)", "[N]", false}},
                       status});
   commands.push_back({{"suspend"}, "stop all mirroring", {}, {reason, wait, timeout}, suspend});
   commands.push_back({{"resume"},

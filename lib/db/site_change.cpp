@@ -20,8 +20,10 @@ std::string lock_state(pqxx::work& tx) {
 }
 
 void change(pqxx::work& tx, const std::string& state, const std::string& reason, const Actor& actor) {
-  tx.exec_params("update site set state = $1, epoch = epoch + 1, actor = $2, reason = $3, since = now()",
-                 state, clean_text(actor.who), clean_text(reason));
+  tx.exec_params(
+      "update site set state = $1, epoch = epoch + 1, actor = $2, reason = $3, since = now(), "
+      "full_review_run = null",
+      state, clean_text(actor.who), clean_text(reason));
   const Json detail =
       json_of(tx, "select json_build_object('state', state, 'epoch', epoch, 'reason', reason) from site");
   audit(tx, actor, "state." + state, "site", detail, reason);

@@ -82,6 +82,7 @@ Response problem_response(const Problem& problem, const Request& request) {
   Response response;
   response.status = problem.status();
   response.content_type = "application/problem+json";
+  if (!problem.allow.empty()) response.headers.emplace_back("Allow", problem.allow);
   if (problem.status() == 503) {
     body["retry_after_seconds"] = 5;
     response.headers.emplace_back("Retry-After", "5");

@@ -58,6 +58,8 @@ class Problem : public std::runtime_error {
   const std::string& code() const noexcept { return code_; }
   const std::vector<FieldError>& errors() const noexcept { return errors_; }
 
+  std::string allow;  // with 405: the methods that exist here
+
  private:
   int status_;
   std::string code_;

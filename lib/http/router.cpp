@@ -59,9 +59,11 @@ const Route& Router::find(Request& request) const {
       best_literal = literal;
     }
   }
-  if (best == nullptr && !allowed.empty())
-    throw Problem(405, "MRD-HTTP-005",
-                  fmt::format("{} is not for {}; allowed: {}", request.method, request.path, allowed));
+  if (best == nullptr && !allowed.empty()) {
+    Problem problem(405, "MRD-HTTP-005", fmt::format("{} is not for {}", request.method, request.path));
+    problem.allow = allowed;
+    throw problem;
+  }
   if (best == nullptr)
     throw Problem(404, "MRD-HTTP-002", fmt::format("nothing is served at {}", request.path));
   request.parts.clear();
