@@ -24,7 +24,8 @@ class FlagSet {
   void add(std::string_view word);
   void remove(std::string_view word);
   bool contains(std::string_view word) const;
-  const std::vector<std::string>& words() const noexcept { return words_; }
+  const std::vector<std::string>& words() const& noexcept { return words_; }
+  void words() && = delete;  // a range-for over a temporary's words would read freed memory
   std::string text() const;  // space separated, no parentheses
   bool empty() const noexcept { return words_.empty(); }
 

@@ -159,10 +159,10 @@ Task<std::size_t> raise_due(Pool& pool, TimerSettings settings) {
         "with due as (update mailbox set review_due_at = now() + make_interval(secs => $1 * (0.9 + 0.1 * random())), "
         "    rebuild_due_at = case when rebuild_due_at <= now() then now() + make_interval(secs => $2) else rebuild_due_at end "
         "  where id in (select id from mailbox where participates and review_due_at <= now() limit 200) "
-        "  returning id, (rebuild_due_at > now() + make_interval(secs => $2 - 1)) as full) "
+        "  returning id, (rebuild_due_at > now() + make_interval(secs => $2 - 1)) as complete) "
         "insert into dirty (mailbox_id, generation, cause, class, full_compare) "
         "select id, nextval('dirty_generation'), 'review', case when (select compared_at from mailbox m where m.id = due.id) is null "
-        "then 1 else 2 end, full from due "
+        "then 1 else 2 end, complete from due "
         "on conflict (mailbox_id) do update set full_compare = dirty.full_compare or excluded.full_compare, "
         "generation = excluded.generation",
         static_cast<double>(settings.review_interval.count()), static_cast<double>(settings.rebuild_interval.count()));

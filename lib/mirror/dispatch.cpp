@@ -52,11 +52,9 @@ Task<void> keep_lease(World& world, base::MailboxId mailbox, base::Epoch epoch) 
   }
 }
 
-struct Ended : std::exception {};  // the pass is over: stops its lease keeper
-
-Task<void> pass_then_stop(World& world, db::WorkItem item, PassResult* result) {
+Task<void> pass_then_stop(World& world, db::WorkItem item, PassResult* result, net::TaskGroup* group) {
   *result = co_await reconcile(world, std::move(item), false);
-  throw Ended();
+  group->cancel();  // the lease keeper has nothing to keep any more
 }
 
 Task<PassResult> leased_pass(World& world, const db::WorkItem& item) {
@@ -64,11 +62,8 @@ Task<PassResult> leased_pass(World& world, const db::WorkItem& item) {
   net::TaskGroup group(executor);
   PassResult result;
   group.spawn("lease", keep_lease(world, item.mailbox, item.epoch));
-  group.spawn("pass", pass_then_stop(world, item, &result));
-  try {
-    co_await group.join();
-  } catch (const Ended&) {
-  }
+  group.spawn("pass", pass_then_stop(world, item, &result, &group));
+  co_await group.join();
   co_return result;
 }
 

@@ -36,7 +36,8 @@ std::vector<db::Quarantined> not_kept(const FolderWork& folder, const std::vecto
   for (const auto& fix : fixes) {
     const auto found = has.find(fix.target);
     if (found == has.end()) continue;
-    for (const auto& word : plan::storable(fix.wanted, folder.keeps).words()) {
+    const auto wanted = plan::storable(fix.wanted, folder.keeps);
+    for (const auto& word : wanted.words()) {
       if (found->second.contains(word)) continue;
       db::Quarantined row;
       row.folder = folder.row.id;
