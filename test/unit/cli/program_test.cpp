@@ -2,6 +2,7 @@
 // The program itself against a served API: exit codes, what goes to stdout and what to stderr.
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstdio>
 #include <sstream>
@@ -71,6 +72,7 @@ TEST_CASE("without a daemon: usage is 2, help 0, a socket nobody answers on 69, 
   CHECK(shell.run("store lsit").code == 2);
   CHECK(shell.run("suspend").code == 2);
   CHECK(shell.run("status --nonsense").code == 2);
+  CHECK(shell.run("status --watch 0").code == 2);
   CHECK(shell.run("resync").code == 2);
   const auto checked = shell.run("config check " + shell.file("bad.toml", "[store.a]\nhost=\"h\"\nprot=1\n"));
   CHECK(checked.code == 78);
@@ -171,6 +173,11 @@ TEST_CASE("waiting for a run tells equal, different, failed and uncompared apart
   served.sql("update outcome set mailbox_state = 'failed'");
   CHECK(shell.run("verify --wait").code == 6);
   CHECK(shell.run("resync --all --wait").code == 5);
+  // Done without a comparison: enough for a dry run, not for "every mailbox equal".
+  served.sql("update outcome set mailbox_state = 'done'");
+  CHECK(shell.run("resync --all --wait").code == 5);
+  CHECK(shell.run("resync --all --wait --dry-run").out.find("  steps: ") != std::string::npos);
+  CHECK(shell.run("resync --all --wait --dry-run").code == 0);
   served.sql("update outcome set mailbox_state = 'waiting'");
   CHECK(shell.run("verify --wait").code == 5);
   served.sql("update outcome set run_state = 'failed'");
@@ -187,4 +194,21 @@ TEST_CASE("nothing to compare is not equal") {
       "create constraint trigger play after insert on run deferrable initially deferred for each row execute "
       "function play()");
   CHECK(shell.run("resync --all --wait").code == 5);
+}
+
+TEST_CASE("status --watch repeats until it is left, events --follow prints one line each") {
+  test::Served served;
+  Shell shell(served.socket);
+  const std::string program = std::string(MIRRORCTL) + " --socket " + served.socket;
+  const auto run_for = [&](int seconds, const std::string& words, const std::string& file) {
+    return WEXITSTATUS(std::system(fmt::format("timeout -s INT {} {} {} >{}/{} 2>/dev/null", seconds, program,
+                                               words, shell.directory, file)
+                                       .c_str()));
+  };
+  CHECK(run_for(3, "status --watch=1 --json", "w") == 124);  // timeout's own: it had to interrupt
+  const std::string text = slurp(shell.directory + "/w");
+  CHECK(std::count(text.begin(), text.end(), '\n') >= 2);
+  served.call("PUT", "/api/v1/state", R"({"state":"suspended","reason":"x"})");
+  run_for(2, "events --follow --after 0 --json", "e");
+  CHECK(json::parse(slurp(shell.directory + "/e")).at("type") == "state.changed");
 }

@@ -16,6 +16,7 @@
 #include <fstream>
 #include <thread>
 
+#include "base/failure.hpp"
 #include "http/client.hpp"
 #include "http/server.hpp"
 #include "support/cluster.hpp"
@@ -44,8 +45,7 @@ class Served {
                             boost::asio::bind_cancellation_slot(stop_.slot(), [](std::exception_ptr) {}));
       loop_.run();
     });
-    for (int i = 0; i < 500 && !std::filesystem::exists(socket); ++i)
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    wait_until_answered();
   }
   ~Served() {
     boost::asio::post(loop_, [this] { stop_.emit(boost::asio::cancellation_type::terminal); });
@@ -72,6 +72,17 @@ class Served {
   std::unique_ptr<http::Server> server;
 
  private:
+  // The file is there a moment before anyone listens on it.
+  void wait_until_answered() const {
+    for (int i = 0; i < 1000; ++i) {
+      try {
+        if (http::Client(socket).request("GET", "/livez").status == 200) return;
+      } catch (const base::Failed&) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      }
+    }
+    throw std::runtime_error("the API does not answer on " + socket);
+  }
   static std::filesystem::path make_directory() {
     char pattern[] = "/tmp/mm-http-XXXXXX";
     if (mkdtemp(pattern) == nullptr) throw std::runtime_error("no temporary directory");

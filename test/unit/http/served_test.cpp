@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <sys/wait.h>
 
+#include <atomic>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
@@ -366,9 +367,14 @@ TEST_CASE("a user outside the group reaches the socket but nothing behind it") {
   const pid_t child = fork();
   if (child == 0) {
     if (setgroups(0, nullptr) != 0 || setgid(65534) != 0 || setuid(65534) != 0) _exit(99);
-    const auto answer =
-        raw(served.socket, "GET /api/v1/status HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-    _exit(answer.find("HTTP/1.1 403") == 0 ? 0 : 1);
+    // No exception may unwind a copy of this program.
+    try {
+      const auto answer =
+          raw(served.socket, "GET /api/v1/status HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+      _exit(answer.find("HTTP/1.1 403") == 0 ? 0 : 1);
+    } catch (const std::exception&) {
+      _exit(2);
+    }
   }
   int status = -1;
   waitpid(child, &status, 0);
@@ -379,4 +385,33 @@ TEST_CASE("the client hears why its body was refused") {
   test::Served served;
   CHECK(served.call("POST", "/api/v1/stores", "{\"x\":\"" + std::string(3U << 20, 'x') + "\"}").status ==
         413);
+}
+
+TEST_CASE("stopping ends idle connections, open streams and long polls") {
+  auto served = std::make_unique<test::Served>();
+  boost::asio::io_context context;
+  boost::asio::local::stream_protocol::socket idle(context), waiting(context);
+  idle.connect(boost::asio::local::stream_protocol::endpoint(served->socket));
+  waiting.connect(boost::asio::local::stream_protocol::endpoint(served->socket));
+  boost::asio::write(
+      waiting, boost::asio::buffer(std::string("GET /api/v1/events?wait=60 HTTP/1.1\r\nHost: x\r\n\r\n")));
+  std::atomic<bool> greeted = false;
+  std::thread follower([&greeted, path = served->socket] {
+    http::Client(path).follow("/api/v1/events/stream", [&](const std::string&) { return greeted = true; });
+  });
+  while (!greeted) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  served.reset();  // would hang
+  follower.join();
+  char octet = 0;
+  boost::system::error_code error;
+  idle.read_some(boost::asio::buffer(&octet, 1), error);
+  CHECK(error == boost::asio::error::eof);
+}
+
+TEST_CASE("a method that does not exist here is told which do") {
+  test::Served served;
+  const auto answer =
+      raw(served.socket, "DELETE /api/v1/state HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  CHECK(answer.find("HTTP/1.1 405") == 0);
+  CHECK(answer.find("Allow: GET, PUT") != std::string::npos);
 }
