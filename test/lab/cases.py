@@ -27,7 +27,7 @@ class Cases:
         return function
 
     def run(self, mirror, only=""):
-        """Each case in turn, all of them even after a failure; the exit code."""
+        """Each case in turn, all of them even after a failure; the exit code.  `mirror` may be None."""
         failed = ran = 0
         for function in self.functions:
             name = function.__name__.replace("_", " ")
@@ -35,14 +35,16 @@ class Cases:
                 continue
             begin, ran = time.monotonic(), ran + 1
             try:
-                if not mirror.process.running():  # a crash is the failure of the case before, not of all that follow
+                if mirror and not mirror.process.running():  # a crash is the failure of the case before, not of all that follow
                     mirror.start()
                 function(mirror)
-                mirror.check_running()
+                if mirror:
+                    mirror.check_running()
                 print(f"ok - {name} ({time.monotonic() - begin:.1f} s)", flush=True)
             except Exception as error:  # whatever goes wrong in a case is that case's failure
                 failed += 1
                 traceback.print_exc()
                 print(f"not ok - {name}: {type(error).__name__}: {' '.join(str(error).split())[:300]}", flush=True)
-                print(f"# the end of {mirror.log}:\n{tail(mirror.log, 25)}", file=sys.stderr, flush=True)
+                if mirror:
+                    print(f"# the end of {mirror.log}:\n{tail(mirror.log, 25)}", file=sys.stderr, flush=True)
         return 0 if ran and not failed else 1

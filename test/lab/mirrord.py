@@ -199,9 +199,12 @@ class Mirror:
         for side in ("production", "dr"):
             server = getattr(self.lab, side)
             host, port = self.address_of(side)
-            self.lab.workdir.write(f"{self.name}/{side}.password", server.passwords["mirror"] + "\n", 0o600)
-            text += (f'[store.{side}]\nhost = "{host}"\nport = {port}\nca_file = {toml_text(str(self.lab.authority.cert))}\n'
-                     f'profile = "{self.profile}"\nlogin = "mirror"\npassword_file = "{side}.password"\n'
+            login = getattr(server, "login", "mirror")
+            self.lab.workdir.write(f"{self.name}/{side}.password", server.passwords[login] + "\n", 0o600)
+            authority = self.lab.authority.cert
+            text += (f'[store.{side}]\nhost = {toml_text(host)}\nport = {port}\nprofile = "{self.profile}"\n'
+                     f'login = {toml_text(login)}\npassword_file = "{side}.password"\n'
+                     + (f"ca_file = {toml_text(str(authority))}\n" if authority else "")
                      + (stores or {}).get(side, "") + "\n")
         names = "".join(f"  {toml_text(owner)},\n" for owner in mailboxes)
         return text + f'[link.dr]\nsource = "production"\ntarget = "dr"\n{link}mailboxes = [\n{names}]\n'

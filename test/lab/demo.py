@@ -1,0 +1,217 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The demo: two real stores, a first copy, live traffic, and with --check a comparison.  Start it by scripts/demo."""
+
+import sys
+
+if __name__ == "__main__":  # as a script, test/ takes the place of test/lab/ on the path
+    import pathlib
+    sys.path[0] = str(pathlib.Path(__file__).resolve().parent.parent)
+
+import argparse
+import json
+import pathlib
+import random
+import signal
+import statistics
+import subprocess
+import time
+
+from lab.fill import parse_bytes
+from lab.lab import Lab
+from lab.mirrord import Mirror, ROOT, writes_in
+from lab.process import LabError, Process
+
+HERE = pathlib.Path(__file__).resolve().parent
+# The longest any change may stay unseen when the store's own notification of it got lost, plus a margin: the slow
+# poll under every watcher (engine.watch_poll).
+POLLED_SINCE = 35.0
+
+
+def say(text=""):
+    print(text, flush=True)
+
+
+class Demo:
+    def __init__(self, options, lab):
+        self.options, self.lab = options, lab
+        self.data = lab.workdir.data
+        self.state = self.data / "state.json"
+        self.mirror = Mirror(lab, build=options.build, test_times=False)
+        self.lags = []
+
+    def script(self, name, *arguments):
+        return [sys.executable, str(HERE / name), "--lab", str(self.data), "--state", str(self.state), "--seed",
+                str(self.options.seed), *map(str, arguments)]
+
+    def fill(self):
+        subprocess.run(self.script("fill.py", "--messages", self.options.messages, "--bytes",
+                                   int(parse_bytes(self.options.bytes) * 1.03)), check=True)
+        counts = json.loads(self.state.read_text())["counts"]
+        wanted = {"mailboxes": self.options.mailboxes, "messages": self.options.messages,
+                  "bytes": parse_bytes(self.options.bytes)}
+        short = {name: counts[name] for name in wanted if counts[name] < wanted[name]}
+        if short:
+            raise LabError(f"filled less than asked for: {short}, asked {wanted}")
+        return counts
+
+    def first_copy(self, counts):
+        self.mirror.create().start()
+        begin = time.monotonic()
+        self.mirror.configure()
+        shown = 0.0
+        while pending := self.mirror.pending():
+            if time.monotonic() - begin > self.options.patience:
+                raise LabError(f"the first copy did not end within {self.options.patience:g} s: {pending}\n"
+                               + json.dumps(self.mirror.status()["problems"][:5], indent=1))
+            if time.monotonic() - shown > 5:
+                shown = time.monotonic()
+                held = self.mirror.status()["counts"]
+                say(f"  {time.monotonic() - begin:5.0f} s  {held['target_messages']} of {counts['messages']} messages on DR")
+            time.sleep(0.2)
+        seconds = time.monotonic() - begin
+        say(f"first copy: {counts['messages']} messages, {counts['bytes'] / 1e6:.0f} MB in {seconds:.1f} s, "
+            f"{counts['bytes'] / 1e6 / seconds:.0f} MB/s")
+
+    def traffic(self, seconds):
+        """Live traffic as a child: it stops on SIGINT, and then says what it did."""
+        log = self.lab.workdir.log("traffic")
+        child = Process("traffic", self.script("traffic.py", "--seconds", seconds), log, stop_signal=signal.SIGINT).start()
+        self.lab.workdir.on_close(child.stop)
+        return child
+
+    def watch(self, child, seconds):
+        """Samples the lag while traffic runs."""
+        end = time.monotonic() + seconds + 60
+        while child.running():
+            self.lags.append(self.mirror.status()["rpo"]["seconds"])
+            if time.monotonic() > end:
+                raise LabError("the traffic does not end")
+            time.sleep(1.0)
+        say(pathlib.Path(child.log).read_text().rstrip())
+        if child.child.returncode != 0:
+            raise LabError(f"the traffic ended with {child.child.returncode}")
+        say(f"lag while it ran: median {statistics.median(self.lags):.0f} s, largest {max(self.lags)} s "
+            f"({len(self.lags)} samples of the oldest pending change)")
+
+    def wait_for_lag_zero(self):
+        """Nothing pending, and every mailbox has been polled since the last change."""
+        begin = time.monotonic()
+        while True:
+            self.mirror.wait_settled(self.options.patience)
+            if time.monotonic() - begin > POLLED_SINCE:
+                break
+            time.sleep(0.5)
+        say(f"lag zero: nothing pending {time.monotonic() - begin:.0f} s after the last change")
+
+    def compare(self):
+        """The comparator, as a program of its own; the exit code."""
+        about, side = self.data, {}
+        for name in ("production", "dr"):
+            server = getattr(self.lab, name)
+            side[name] = (f"{server.host}:{server.port}", str(about / f"{name}.mirror.login"))
+        command = [sys.executable, str(ROOT / "test/compare/compare.py"), "--a", side["production"][0], "--login-file-a",
+                   side["production"][1], "--b", side["dr"][0], "--login-file-b", side["dr"][1], "--ca",
+                   str(self.lab.authority.cert), "--mailboxes", str(about / "mailboxes"), "--expected", str(self.state)]
+        return subprocess.run(command, check=False).returncode
+
+    def wrong(self):
+        """What is not as it must be at the end."""
+        status = self.mirror.status()
+        for problem in status["problems"]:
+            yield "mirrorctl status: " + " ".join(str(problem.get(word, "")) for word in ("kind", "object", "code", "text"))
+        for word in ("quarantined", "held", "unknown", "foreign", "dirty", "retry"):
+            if status["counts"][word]:
+                yield f"{status['counts'][word]} {word}"
+        code = self.compare()
+        if code:
+            yield f"the comparator ended with {code}"
+        report = self.lab.relay.totals()
+        say("commands that reached production: "
+            + ", ".join(f"{name} {count}" for name, count in report["totals"].items())
+            + f"; {report['connections']} connections")
+        if not report["totals"].get("EXAMINE"):
+            yield "the relay saw no EXAMINE: mirrord did not go through it"
+        for name, count in writes_in(report["totals"]).items():
+            yield f"{name} reached production {count} times"
+
+    def check(self):
+        say(f"traffic for {self.options.seconds:g} s")
+        self.watch(self.traffic(self.options.seconds), self.options.seconds)
+        self.wait_for_lag_zero()
+        failures = list(self.wrong())
+        self.mirror.stop()
+        for line in failures:
+            say(f"wrong: {line}")
+        say(f"demo --check: {'both stores are equal' if not failures else 'FAILED'}, seed {self.options.seed}")
+        return 1 if failures else 0
+
+    def look_around(self):
+        socket, control = self.mirror.socket, self.mirror.control
+        return (f"\nIn another terminal:\n  export MIRRORCTL_SOCKET={socket}\n  alias mirrorctl={control}\n"
+                "  mirrorctl mailbox list        mirrorctl mailbox show 1001     mirrorctl mailbox history 1001\n"
+                "  mirrorctl events --follow     mirrorctl verify --deep --wait  mirrorctl suspend --reason lunch\n"
+                f"Logs: {self.lab.workdir.data}/log    Ctrl-C ends the demo")
+
+    def show(self):
+        """The terminal view: until Ctrl-C."""
+        child = self.traffic(0)
+        terminal = sys.stdout.isatty()
+        try:
+            while child.running():
+                text = subprocess.run([self.mirror.control, "--socket", self.mirror.socket, "--color",
+                                       "always" if terminal else "never", "status"], capture_output=True, text=True,
+                                      check=False)
+                say(("\x1b[H\x1b[2J" if terminal else "") + (text.stdout or text.stderr).rstrip() + "\n" + self.look_around())
+                self.mirror.check_running()
+                time.sleep(1.0 if terminal else 5.0)
+            raise LabError(f"the traffic ended:\n{child.log_tail()}")
+        except KeyboardInterrupt:
+            say("\nstopping the traffic")
+        child.stop(60.0)
+        say(pathlib.Path(child.log).read_text().rstrip())
+        self.mirror.stop()
+        return 0
+
+
+def run(options):
+    owners = [str(1001 + number) for number in range(options.mailboxes)]
+    say(f"demo: seed {options.seed}, {options.mailboxes} mailboxes, {options.messages} messages, {options.bytes} bytes")
+    with Lab(options.dir, owners, keep=options.keep, relay=options.check) as lab:
+        demo = Demo(options, lab)
+        if options.keep:
+            say(f"demo: the data stays in {lab.workdir.data}")
+        demo.first_copy(demo.fill())
+        return demo.check() if options.check else demo.show()
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="no terminal: 90 s of traffic, then compare; exit 0 when equal")
+    parser.add_argument("--seed", type=int, help="repeats a run's messages and changes")
+    parser.add_argument("--keep", action="store_true", help="keeps mail, database and logs")
+    hidden = argparse.SUPPRESS
+    parser.add_argument("--mailboxes", type=int, default=100, help=hidden)
+    parser.add_argument("--messages", type=int, default=5000, help=hidden)
+    parser.add_argument("--bytes", default="400M", help=hidden)
+    parser.add_argument("--seconds", type=float, default=90.0, help=hidden)
+    parser.add_argument("--patience", type=float, default=600.0, help=hidden)
+    parser.add_argument("--build", default=str(ROOT / "build/release"), help=hidden)
+    parser.add_argument("--dir", default=str(ROOT / "build/demo"), help=hidden)
+    options = parser.parse_args()
+    if options.seed is None:
+        options.seed = random.SystemRandom().randrange(1, 10 ** 6)
+    # Every way of ending but SIGKILL goes through the lab's clean-up; children die by themselves even then.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(143))
+    try:
+        return run(options)
+    except KeyboardInterrupt:
+        return 130
+    except (LabError, subprocess.CalledProcessError) as error:
+        say(f"demo: {error}")
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
