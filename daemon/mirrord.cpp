@@ -5,10 +5,10 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <csignal>
 #include <cstdio>
@@ -20,6 +20,8 @@
 #include "http/server.hpp"
 #include "mirror/control.hpp"
 #include "mirror/dispatch.hpp"
+#include "mirror/run_estimate.hpp"
+#include "mirror/run_store_test.hpp"
 #include "mirror/run_verify.hpp"
 #include "mirror/schedule.hpp"
 #include "mirror/supervise.hpp"
@@ -37,8 +39,8 @@ namespace asio = boost::asio;
 namespace log = base::log;
 using net::Task;
 
-constexpr int k_bad_settings = 78;    // sysexits: EX_CONFIG
-constexpr int k_unavailable = 69;     // EX_UNAVAILABLE
+constexpr int k_bad_settings = 78;  // sysexits: EX_CONFIG
+constexpr int k_unavailable = 69;   // EX_UNAVAILABLE
 constexpr auto k_drain_limit = std::chrono::seconds(20);
 
 std::vector<std::string> profile_names(const std::string& directory) {
@@ -64,10 +66,20 @@ http::Settings http_settings(const DaemonSettings& s, std::shared_ptr<const base
 // Everything the daemon is made of; lives as long as the loop.
 struct Daemon {
   Daemon(asio::io_context& loop, const DaemonSettings& s, std::shared_ptr<const base::Sealer> key)
-      : settings(s), sealer(std::move(key)), pool({s.database, s.database_workers, true}), offload(2),
-        book(pool, sealer.get(), s.engine.profile_directory, clock), sessions(pool, book, settings.engine, clock),
-        world{pool, book, sessions, settings.engine, clock}, site_wake(loop.get_executor()), work_wake(loop.get_executor()),
-        timer_wake(loop.get_executor()), config_wake(loop.get_executor()), run_wake(loop.get_executor()),
+      : settings(s),
+        sealer(std::move(key)),
+        pool({s.database, s.database_workers, true}),
+        offload(2),
+        book(pool, sealer.get(), s.engine.profile_directory, clock),
+        sessions(pool, book, settings.engine, clock),
+        world{pool, book, sessions, settings.engine, clock},
+        site_wake(loop.get_executor()),
+        work_wake(loop.get_executor()),
+        timer_wake(loop.get_executor()),
+        config_wake(loop.get_executor()),
+        run_wake(loop.get_executor()),
+        test_wake(loop.get_executor()),
+        estimate_wake(loop.get_executor()),
         server(http_settings(s, sealer), pool) {}
 
   DaemonSettings settings;
@@ -79,7 +91,7 @@ struct Daemon {
   engine::Sessions sessions;
   engine::World world;
   engine::Gate gate;
-  engine::Wake site_wake, work_wake, timer_wake, config_wake, run_wake;
+  engine::Wake site_wake, work_wake, timer_wake, config_wake, run_wake, test_wake, estimate_wake;
   http::Server server;
 };
 
@@ -91,6 +103,8 @@ void on_wake(Daemon& d, const std::string& channel, const std::string& what) {
   if (what == "runs" || what.empty()) {
     d.timer_wake.signal();
     d.run_wake.signal();
+    d.test_wake.signal();
+    d.estimate_wake.signal();
   }
   if (what == "config" || what.empty()) d.config_wake.signal();
 }
@@ -106,12 +120,15 @@ Task<void> keep_book(Daemon& d, engine::Wake& wake) {
 std::vector<engine::Service> services_of(Daemon& d, engine::Wake& book_wake) {
   std::vector<engine::Service> services;
   services.push_back({"configuration", [&] { return keep_book(d, book_wake); }});
-  services.push_back({"control", [&] { return engine::control(d.world, d.gate, d.site_wake, d.work_wake, d.offload); }});
+  services.push_back(
+      {"control", [&] { return engine::control(d.world, d.gate, d.site_wake, d.work_wake, d.offload); }});
   services.push_back({"watch", [&] { return engine::watch(d.world, d.gate, d.config_wake); }});
   services.push_back({"reconcile", [&] { return engine::dispatch(d.world, d.gate, d.work_wake); }});
   services.push_back({"schedule", [&] { return engine::schedule(d.world, d.gate, d.timer_wake); }});
   services.push_back({"probe", [&] { return engine::probe_stores(d.world, d.gate, d.work_wake); }});
   services.push_back({"verify", [&] { return engine::run_verify(d.world, d.run_wake); }});
+  services.push_back({"store-test", [&] { return engine::run_store_tests(d.world, d.test_wake); }});
+  services.push_back({"estimate", [&] { return engine::run_estimates(d.world, d.gate, d.estimate_wake); }});
   services.push_back({"http", [&] { return d.server.run(); }});
   return services;
 }
@@ -121,7 +138,8 @@ Task<void> watchdog(Daemon& d) {
   if (::sd_watchdog_enabled(0, &interval) <= 0) interval = 20'000'000;
   for (;;) {
     ::sd_notify(0, "WATCHDOG=1");
-    ::sd_notifyf(0, "STATUS=%s, %zu mailboxes in work", d.gate.open() ? "mirroring" : "not mirroring", d.gate.inside());
+    ::sd_notifyf(0, "STATUS=%s, %zu mailboxes in work", d.gate.open() ? "mirroring" : "not mirroring",
+                 d.gate.inside());
     co_await net::sleep_for(std::chrono::milliseconds(interval / 2000));
   }
 }
@@ -138,7 +156,9 @@ Task<void> wait_for_database(Daemon& d) {
       failure = failed.failure();
     }
     if (failure->code() == "MRD-DB-003" || failure->code() == "MRD-DB-004") throw base::Failed(*failure);
-    if (attempt % 10 == 0) log::warning("db.waiting", "waiting for the database", {{"code", std::string(failure->code())}, {"err", failure->detail()}});
+    if (attempt % 10 == 0)
+      log::warning("db.waiting", "waiting for the database",
+                   {{"code", std::string(failure->code())}, {"err", failure->detail()}});
     co_await net::sleep_for(std::chrono::milliseconds(500));
   }
 }
@@ -160,17 +180,19 @@ Task<void> run_services(Daemon& d, asio::io_context& loop) {
   group.spawn("watchdog", watchdog(d));
   group.spawn("services", engine::supervise(d.world, services_of(d, book_wake)));
   ::sd_notify(0, "READY=1");
-  log::info("daemon.started", "mirrord runs", {{"version", MIRROR_VERSION}, {"commit", MIRROR_COMMIT}, {"node", d.settings.engine.node}});
+  log::info("daemon.started", "mirrord runs",
+            {{"version", MIRROR_VERSION}, {"commit", MIRROR_COMMIT}, {"node", d.settings.engine.node}});
   co_await group.join();
 }
 
-// A second signal, or a drain that takes too long, ends the process at once: every step is journalled, so nothing is
-// lost by that.
+// A second signal, or a drain that takes too long, ends the process at once: every step is journalled, so
+// nothing is lost by that.
 Task<void> until_signalled(asio::io_context& loop) {
   asio::signal_set signals(loop, SIGTERM, SIGINT);
   const auto [error, number] = co_await signals.async_wait(asio::as_tuple(asio::use_awaitable));
   if (error) net::throw_cancelled();
-  log::info("daemon.stopping", "stopping; work in flight ends at a safe point", {{"signal", std::to_string(number)}});
+  log::info("daemon.stopping", "stopping; work in flight ends at a safe point",
+            {{"signal", std::to_string(number)}});
   ::sd_notify(0, "STOPPING=1");
   std::signal(SIGTERM, SIG_DFL);
   std::signal(SIGINT, SIG_DFL);
@@ -201,7 +223,10 @@ Task<void> main_task(Daemon& d, asio::io_context& loop, int& exit_code) {
     exit_code = 0;
   } catch (const base::Failed& failed) {
     const auto& failure = failed.failure();
-    log::error("daemon.failed", "mirrord cannot run", {{"code", std::string(failure.code())}, {"err", failure.detail()}, {"next", std::string(failure.next_step())}});
+    log::error("daemon.failed", "mirrord cannot run",
+               {{"code", std::string(failure.code())},
+                {"err", failure.detail()},
+                {"next", std::string(failure.next_step())}});
     exit_code = failure.retry() == base::Retry::never ? k_bad_settings : k_unavailable;
   } catch (const std::exception& error) {
     log::error("daemon.failed", "mirrord cannot run", {{"code", "MRD-BASE-002"}, {"err", error.what()}});
@@ -215,7 +240,8 @@ int run_daemon(const DaemonSettings& settings) {
   if (!settings.key_file.empty()) {
     auto key = base::Sealer::from_file(settings.key_file);
     if (!key) {
-      log::error("daemon.key", "the key cannot be used", {{"code", std::string(key.error().code())}, {"err", key.error().detail()}});
+      log::error("daemon.key", "the key cannot be used",
+                 {{"code", std::string(key.error().code())}, {"err", key.error().detail()}});
       return k_bad_settings;
     }
     sealer = std::make_shared<base::Sealer>(std::move(*key));
@@ -252,19 +278,21 @@ int run_database_verb(const DaemonSettings& settings, const std::string& verb) {
       code = 1;
     }
   };
-  asio::co_spawn(loop, work(pool, settings.schema_directory, verb, exit_code), [](const std::exception_ptr&) {});
+  asio::co_spawn(loop, work(pool, settings.schema_directory, verb, exit_code),
+                 [](const std::exception_ptr&) {});
   loop.run();
   pool.join();
   return exit_code;
 }
 
 void print_help() {
-  fmt::print("mirrord keeps a message store a live copy of another.\n\n"
-             "  mirrord [--config FILE]               run (default /etc/mirrord/mirrord.toml)\n"
-             "  mirrord [--config FILE] check         read the settings, say what is wrong, exit 78 if anything is\n"
-             "  mirrord [--config FILE] db init       apply the schema (also: db migrate, db status)\n"
-             "  mirrord generate-key                  print a new key for sealing credentials\n"
-             "  mirrord --version\n");
+  fmt::print(
+      "mirrord keeps a message store a live copy of another.\n\n"
+      "  mirrord [--config FILE]               run (default /etc/mirrord/mirrord.toml)\n"
+      "  mirrord [--config FILE] check         read the settings, say what is wrong, exit 78 if anything is\n"
+      "  mirrord [--config FILE] db init       apply the schema (also: db migrate, db status)\n"
+      "  mirrord generate-key                  print a new key for sealing credentials\n"
+      "  mirrord --version\n");
 }
 
 }  // namespace
@@ -274,15 +302,21 @@ int run(int argc, char** argv) {
   std::vector<std::string> words;
   for (int i = 1; i < argc; ++i) {
     const std::string word = argv[i];
-    if (word == "--config" && i + 1 < argc) config = argv[++i];
-    else if (word == "--version") return fmt::print("mirrord {} ({})\n", MIRROR_VERSION, MIRROR_COMMIT), 0;
-    else if (word == "--help" || word == "-h") return print_help(), 0;
-    else words.push_back(word);
+    if (word == "--config" && i + 1 < argc)
+      config = argv[++i];
+    else if (word == "--version")
+      return fmt::print("mirrord {} ({})\n", MIRROR_VERSION, MIRROR_COMMIT), 0;
+    else if (word == "--help" || word == "-h")
+      return print_help(), 0;
+    else
+      words.push_back(word);
   }
   if (::sodium_init() < 0) return 1;
-  if (words == std::vector<std::string>{"generate-key"}) return fmt::print("{}\n", base::Sealer::generate_key()), 0;
+  if (words == std::vector<std::string>{"generate-key"})
+    return fmt::print("{}\n", base::Sealer::generate_key()), 0;
   const bool check = words == std::vector<std::string>{"check"};
-  const bool database = words.size() == 2 && words[0] == "db" && (words[1] == "init" || words[1] == "migrate" || words[1] == "status");
+  const bool database = words.size() == 2 && words[0] == "db" &&
+                        (words[1] == "init" || words[1] == "migrate" || words[1] == "status");
   if (!words.empty() && !check && !database) return print_help(), 2;
   auto loaded = load_settings(config);
   loaded.settings.engine.version = MIRROR_VERSION;
@@ -300,4 +334,6 @@ int run(int argc, char** argv) {
 
 }  // namespace mirror::daemon
 
-int main(int argc, char** argv) { return mirror::daemon::run(argc, argv); }
+int main(int argc, char** argv) {
+  return mirror::daemon::run(argc, argv);
+}

@@ -38,10 +38,14 @@ void read_control(SettingsTable table, DaemonSettings& s) {
 
 void read_log(SettingsTable table, DaemonSettings& s) {
   if (const auto level = table.choice("level", {"debug", "info", "warning", "error"}))
-    s.log_level = *level == "debug" ? base::log::Level::debug : *level == "info" ? base::log::Level::info
-                  : *level == "warning" ? base::log::Level::warning : base::log::Level::error;
+    s.log_level = *level == "debug"     ? base::log::Level::debug
+                  : *level == "info"    ? base::log::Level::info
+                  : *level == "warning" ? base::log::Level::warning
+                                        : base::log::Level::error;
   if (const auto format = table.choice("format", {"text", "json", "journal"}))
-    s.log_format = *format == "json" ? base::log::Format::json : *format == "journal" ? base::log::Format::journal : base::log::Format::text;
+    s.log_format = *format == "json"      ? base::log::Format::json
+                   : *format == "journal" ? base::log::Format::journal
+                                          : base::log::Format::text;
   table.finish();
 }
 
@@ -74,7 +78,8 @@ void read_engine(SettingsTable table, engine::Settings& e) {
 
 std::string host_name() {
   std::array<char, 256> name{};
-  return ::gethostname(name.data(), name.size() - 1) == 0 ? std::string(name.data()) : std::string("localhost");
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? std::string(name.data())
+                                                          : std::string("localhost");
 }
 
 }  // namespace
@@ -88,7 +93,8 @@ Loaded load_settings(const std::string& file) {
   s.engine.state_directory = "/var/lib/mirrord";
   s.engine.host = host_name();
   s.engine.node = s.engine.host;
-  if (const char* credentials = std::getenv("CREDENTIALS_DIRECTORY")) s.key_file = std::string(credentials) + "/key";
+  if (const char* credentials = std::getenv("CREDENTIALS_DIRECTORY"))
+    s.key_file = std::string(credentials) + "/key";
   auto document = base::SettingsDocument::from_file(file);
   if (document.errors().empty()) {
     auto root = document.root();

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The bootstrap settings of mirrord: /etc/mirrord/mirrord.toml. Everything an administrator edits later lives in
-// PostgreSQL.
+// The bootstrap settings of mirrord: /etc/mirrord/mirrord.toml. Everything an administrator edits later lives
+// in PostgreSQL.
 
 #include <string>
 #include <vector>
@@ -19,7 +19,7 @@ struct DaemonSettings {
   std::string schema_directory;
   std::string control_socket = "/run/mirrord/control.sock";
   std::string control_group = "mirrord";
-  std::string key_file;                  // empty: $CREDENTIALS_DIRECTORY/key
+  std::string key_file;  // empty: $CREDENTIALS_DIRECTORY/key
   base::log::Level log_level = base::log::Level::info;
   base::log::Format log_format = base::log::Format::text;
   engine::Settings engine;

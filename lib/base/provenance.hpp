@@ -15,11 +15,11 @@ namespace mirror::base {
 struct MapRow {
   Uid source{};
   Uid target{};
-  FlagSet flags;                    // as last made equal
-  std::uint64_t size = 0;           // octets fetched
-  std::int64_t date = 0;            // unix seconds
+  FlagSet flags;           // as last made equal
+  std::uint64_t size = 0;  // octets fetched
+  std::int64_t date = 0;   // unix seconds
   std::int64_t message_id_hash = 0;
-  std::uint64_t target_size = 0;    // as the target's server tells; 0: not read back yet
+  std::uint64_t target_size = 0;  // as the target's server tells; 0: not read back yet
   std::int64_t target_date = 0;
   std::optional<Digest> digest;
   bool greeting = false;

@@ -29,15 +29,20 @@ void bury(pqxx::work& tx, const Fence& fence, const FolderKey& key, const std::s
   const PairArrays arrays = pair_arrays(pairs);
   tx.exec_params(
       "with gone as (delete from message m using unnest($4::bigint[], $5::bigint[]) x(source, target) "
-      "  where m.folder_id = $1 and m.source_uidvalidity = $2 and m.target_uidvalidity = $3 and m.source_uid = x.source "
+      "  where m.folder_id = $1 and m.source_uidvalidity = $2 and m.target_uidvalidity = $3 and m.source_uid "
+      "= x.source "
       "  and m.target_uid = x.target returning m.*), "
-      "tomb as (insert into tombstone (folder_id, source_uidvalidity, source_uid, target_uidvalidity, target_uid, digest, size) "
-      "  select folder_id, source_uidvalidity, source_uid, target_uidvalidity, target_uid, source_digest, size from gone "
+      "tomb as (insert into tombstone (folder_id, source_uidvalidity, source_uid, target_uidvalidity, "
+      "target_uid, digest, size) "
+      "  select folder_id, source_uidvalidity, source_uid, target_uidvalidity, target_uid, source_digest, "
+      "size from gone "
       "  on conflict do nothing) "
-      "insert into history (link_id, mailbox_id, folder_name, kind, source_uid, target_uid, target_uidvalidity, before, digest, octets, run_id, reason, epoch) "
-      "select $6, $7, $8, $9, source_uid, target_uid, target_uidvalidity, flags, source_digest, size, nullif($10, 0), $11, $12 from gone",
-      num(key.folder), num(key.source), num(key.target), arrays.source, arrays.target, num(fence.link), num(fence.mailbox),
-      clean_text(folder_name), kind, num(fence.run), fence.reason, num(fence.epoch));
+      "insert into history (link_id, mailbox_id, folder_name, kind, source_uid, target_uid, "
+      "target_uidvalidity, before, digest, octets, run_id, reason, epoch) "
+      "select $6, $7, $8, $9, source_uid, target_uid, target_uidvalidity, flags, source_digest, size, "
+      "nullif($10, 0), $11, $12 from gone",
+      num(key.folder), num(key.source), num(key.target), arrays.source, arrays.target, num(fence.link),
+      num(fence.mailbox), clean_text(folder_name), kind, num(fence.run), fence.reason, num(fence.epoch));
 }
 
 }  // namespace
@@ -46,7 +51,8 @@ Task<StepId> open_step(Pool& pool, Fence fence, FolderId folder, std::string kin
   co_return co_await transact(pool, [&](pqxx::work& tx) {
     require_writable(tx, fence);
     const auto row = tx.exec_params1(
-        "insert into step (mailbox_id, folder_id, epoch, run_id, kind, detail) values ($1, nullif($2, 0), $3, nullif($4, 0), $5, $6) returning id",
+        "insert into step (mailbox_id, folder_id, epoch, run_id, kind, detail) values ($1, nullif($2, 0), "
+        "$3, nullif($4, 0), $5, $6) returning id",
         num(fence.mailbox), num(folder), num(fence.epoch), num(fence.run), kind, clean_text(detail));
     return StepId{row[0].as<std::int64_t>()};
   });
@@ -61,7 +67,8 @@ Task<std::size_t> close_recovered_steps(Pool& pool, Fence fence) {
     const auto result = tx.exec_params(
         "with left_open as (delete from step where mailbox_id = $1 and epoch < $2 returning *) "
         "insert into history (link_id, mailbox_id, folder_name, kind, before, run_id, reason, epoch) "
-        "select $3, mailbox_id, '', 'step.recovered', kind || ' ' || detail::text, run_id, 'recovery', epoch from left_open",
+        "select $3, mailbox_id, '', 'step.recovered', kind || ' ' || detail::text, run_id, 'recovery', epoch "
+        "from left_open",
         num(fence.mailbox), num(fence.epoch), num(fence.link));
     return static_cast<std::size_t>(result.affected_rows());
   });
@@ -80,15 +87,19 @@ Task<void> save_flag_results(Pool& pool, Fence fence, FolderKey key, StepId step
       after.add(r.after.text());
       kind.add(std::string_view(r.drift ? "flags.drift_repaired" : "flags.changed"));
     }
-    tx.exec_params("update message m set flags = x.flags from unnest($3::bigint[], $4::text[]) x(uid, flags) "
-                   "where m.folder_id = $1 and m.source_uidvalidity = $2 and m.source_uid = x.uid",
-                   num(key.folder), num(key.source), source.done(), after.done());
     tx.exec_params(
-        "insert into history (link_id, mailbox_id, folder_name, kind, source_uid, target_uid, target_uidvalidity, before, after, run_id, reason, epoch) "
+        "update message m set flags = x.flags from unnest($3::bigint[], $4::text[]) x(uid, flags) "
+        "where m.folder_id = $1 and m.source_uidvalidity = $2 and m.source_uid = x.uid",
+        num(key.folder), num(key.source), source.done(), after.done());
+    tx.exec_params(
+        "insert into history (link_id, mailbox_id, folder_name, kind, source_uid, target_uid, "
+        "target_uidvalidity, before, after, run_id, reason, epoch) "
         "select $1, $2, $3, x.kind, x.source, x.target, $4, x.before, x.after, nullif($5, 0), $6, $7 "
-        "from unnest($8::bigint[], $9::bigint[], $10::text[], $11::text[], $12::text[]) x(source, target, before, after, kind)",
-        num(fence.link), num(fence.mailbox), clean_text(folder_name), num(key.target), num(fence.run), fence.reason,
-        num(fence.epoch), source.done(), target.done(), before.done(), after.done(), kind.done());
+        "from unnest($8::bigint[], $9::bigint[], $10::text[], $11::text[], $12::text[]) x(source, target, "
+        "before, after, kind)",
+        num(fence.link), num(fence.mailbox), clean_text(folder_name), num(key.target), num(fence.run),
+        fence.reason, num(fence.epoch), source.done(), target.done(), before.done(), after.done(),
+        kind.done());
   });
 }
 
@@ -99,12 +110,15 @@ Task<void> save_removals(Pool& pool, Fence fence, FolderKey key, StepId step, st
     delete_step(tx, step);
     bury(tx, fence, key, folder_name, expunged, "message.deleted");
     const PairArrays arrays = pair_arrays(expunged);
-    tx.exec_params("delete from held_deletion h using unnest($3::bigint[]) x(uid) where h.folder_id = $1 and h.source_uidvalidity = $2 and h.source_uid = x.uid",
-                   num(key.folder), num(key.source), arrays.source);
+    tx.exec_params(
+        "delete from held_deletion h using unnest($3::bigint[]) x(uid) where h.folder_id = $1 and "
+        "h.source_uidvalidity = $2 and h.source_uid = x.uid",
+        num(key.folder), num(key.source), arrays.source);
   });
 }
 
-Task<void> save_lost(Pool& pool, Fence fence, FolderKey key, std::string folder_name, std::vector<RemovalResult> lost) {
+Task<void> save_lost(Pool& pool, Fence fence, FolderKey key, std::string folder_name,
+                     std::vector<RemovalResult> lost) {
   if (lost.empty()) co_return;
   co_await transact(pool, [&](pqxx::work& tx) {
     require_epoch(tx, fence);
@@ -120,15 +134,20 @@ Task<void> save_folder_change(Pool& pool, Fence fence, StepId step, std::string 
     tx.exec_params(
         "insert into history (link_id, mailbox_id, folder_name, kind, before, after, run_id, reason, epoch) "
         "values ($1, $2, $3, $4, $5, $6, nullif($7, 0), $8, $9)",
-        num(fence.link), num(fence.mailbox), clean_text(folder_name), kind, clean_text(before), clean_text(after),
-        num(fence.run), fence.reason, num(fence.epoch));
+        num(fence.link), num(fence.mailbox), clean_text(folder_name), kind, clean_text(before),
+        clean_text(after), num(fence.run), fence.reason, num(fence.epoch));
   });
 }
 
 Task<std::uint64_t> removed_today(Pool& pool, base::MailboxId mailbox) {
   co_return co_await transact(pool, [&](pqxx::work& tx) {
-    return tx.exec_params1("select count(*) from history where mailbox_id = $1 and kind = 'message.deleted' and reason = 'guarded' "
-                           "and at > now() - interval '1 day'", num(mailbox))[0].as<std::uint64_t>();
+    return tx
+        .exec_params1(
+            "select count(*) from history where mailbox_id = $1 and kind = 'message.deleted' and reason = "
+            "'guarded' "
+            "and at > now() - interval '1 day'",
+            num(mailbox))[0]
+        .as<std::uint64_t>();
   });
 }
 
@@ -144,11 +163,14 @@ Task<void> save_extras(Pool& pool, Fence fence, FolderKey key, std::vector<Extra
       add_digest(digest, e.digest);
     }
     tx.exec_params(
-        "insert into extra_message (folder_id, target_uidvalidity, target_uid, kind, size, internaldate, digest) "
-        "select $1, $2, x.* from unnest($3::bigint[], $4::text[], $5::bigint[], $6::bigint[], $7::bytea[]) x on conflict do nothing",
+        "insert into extra_message (folder_id, target_uidvalidity, target_uid, kind, size, internaldate, "
+        "digest) "
+        "select $1, $2, x.* from unnest($3::bigint[], $4::text[], $5::bigint[], $6::bigint[], $7::bytea[]) x "
+        "on conflict do nothing",
         num(key.folder), num(key.target), uid.done(), kind.done(), size.done(), date.done(), digest.done());
     if (num(floor) != 0)
-      tx.exec_params("update folder set target_uidnext = greatest(target_uidnext, $2) where id = $1", num(key.folder), num(floor));
+      tx.exec_params("update folder set target_uidnext = greatest(target_uidnext, $2) where id = $1",
+                     num(key.folder), num(floor));
   });
 }
 
@@ -156,31 +178,38 @@ Task<void> drop_extras(Pool& pool, FolderKey key, UidSet gone) {
   if (gone.empty()) co_return;
   co_await transact(pool, [&](pqxx::work& tx) {
     const RangeArrays ranges = range_arrays(gone);
-    tx.exec_params("delete from extra_message e using unnest($3::bigint[], $4::bigint[]) r(a, b) "
-                   "where e.folder_id = $1 and e.target_uidvalidity = $2 and e.target_uid between r.a and r.b",
-                   num(key.folder), num(key.target), ranges.first, ranges.last);
+    tx.exec_params(
+        "delete from extra_message e using unnest($3::bigint[], $4::bigint[]) r(a, b) "
+        "where e.folder_id = $1 and e.target_uidvalidity = $2 and e.target_uid between r.a and r.b",
+        num(key.folder), num(key.target), ranges.first, ranges.last);
   });
 }
 
-Task<void> hold_removals(Pool& pool, Fence fence, FolderKey key, std::vector<RemovalResult> removals, std::string reason) {
+Task<void> hold_removals(Pool& pool, Fence fence, FolderKey key, std::vector<RemovalResult> removals,
+                         std::string reason) {
   co_await transact(pool, [&](pqxx::work& tx) {
     require_epoch(tx, fence);
     const PairArrays arrays = pair_arrays(removals);
     const auto added = tx.exec_params(
-        "insert into held_deletion (folder_id, source_uidvalidity, source_uid, target_uidvalidity, target_uid, reason) "
-        "select $1, $2, x.source, $3, x.target, $6 from unnest($4::bigint[], $5::bigint[]) x(source, target) on conflict do nothing",
+        "insert into held_deletion (folder_id, source_uidvalidity, source_uid, target_uidvalidity, "
+        "target_uid, reason) "
+        "select $1, $2, x.source, $3, x.target, $6 from unnest($4::bigint[], $5::bigint[]) x(source, target) "
+        "on conflict do nothing",
         num(key.folder), num(key.source), num(key.target), arrays.source, arrays.target, reason);
     if (added.affected_rows() > 0)
-      tx.exec_params("select add_event('guard.held', 'error', '', (select name from mailbox where id = $1), nullif($2, 0), '', "
-                     "jsonb_build_object('deletions', $3::bigint, 'reason', $4::text))",
-                     num(fence.mailbox), num(fence.run), static_cast<std::int64_t>(added.affected_rows()), reason);
+      tx.exec_params(
+          "select add_event('guard.held', 'error', '', (select name from mailbox where id = $1), nullif($2, "
+          "0), '', "
+          "jsonb_build_object('deletions', $3::bigint, 'reason', $4::text))",
+          num(fence.mailbox), num(fence.run), static_cast<std::int64_t>(added.affected_rows()), reason);
   });
 }
 
 Task<UidSet> released_removals(Pool& pool, FolderKey key) {
   co_return co_await transact(pool, [&](pqxx::work& tx) {
     UidSet set;
-    for (const auto& row : tx.exec_params("select source_uid from held_deletion where folder_id = $1 and source_uidvalidity = $2 and released_at is not null",
+    for (const auto& row : tx.exec_params("select source_uid from held_deletion where folder_id = $1 and "
+                                          "source_uidvalidity = $2 and released_at is not null",
                                           num(key.folder), num(key.source)))
       set.add(static_cast<Uid>(row[0].as<std::int64_t>()));
     return set;
@@ -191,9 +220,10 @@ Task<void> drop_held(Pool& pool, FolderKey key, UidSet sources) {
   if (sources.empty()) co_return;
   co_await transact(pool, [&](pqxx::work& tx) {
     const RangeArrays ranges = range_arrays(sources);
-    tx.exec_params("delete from held_deletion h using unnest($3::bigint[], $4::bigint[]) r(a, b) "
-                   "where h.folder_id = $1 and h.source_uidvalidity = $2 and h.source_uid between r.a and r.b",
-                   num(key.folder), num(key.source), ranges.first, ranges.last);
+    tx.exec_params(
+        "delete from held_deletion h using unnest($3::bigint[], $4::bigint[]) r(a, b) "
+        "where h.folder_id = $1 and h.source_uidvalidity = $2 and h.source_uid between r.a and r.b",
+        num(key.folder), num(key.source), ranges.first, ranges.last);
   });
 }
 
@@ -202,16 +232,22 @@ Task<void> quarantine(Pool& pool, base::MailboxId mailbox, std::vector<Quarantin
   co_await transact(pool, [&](pqxx::work& tx) {
     for (const auto& q : rows)
       tx.exec_params(
-          "insert into quarantine (mailbox_id, folder_id, folder_name, kind, source_uidvalidity, source_uid, code, wanted, got, server_text, size) "
+          "insert into quarantine (mailbox_id, folder_id, folder_name, kind, source_uidvalidity, source_uid, "
+          "code, wanted, got, server_text, size) "
           "values ($1, nullif($2, 0), $3, $4, $5, $6, $7, $8, $9, $10, $11) "
           "on conflict (mailbox_id, folder_name, kind, source_uidvalidity, source_uid, wanted) do update set "
-          "attempts = quarantine.attempts + 1, last_at = now(), got = excluded.got, server_text = excluded.server_text, code = excluded.code, "
-          "retry_at = now() + least(interval '1 hour' * power(2, least(quarantine.attempts, 5)), interval '1 day')",
-          num(mailbox), num(q.folder), clean_text(q.folder_name), q.kind, num(q.source_uidvalidity), num(q.source), q.code,
-          clean_text(q.wanted), clean_text(q.got), clean_text(q.server_text), static_cast<std::int64_t>(q.size));
-    tx.exec_params("select add_event('quarantine.added', 'warning', '', (select name from mailbox where id = $1), null, '', "
-                   "jsonb_build_object('rows', $2::int, 'code', $3::text, 'kind', $4::text))",
-                   num(mailbox), static_cast<int>(rows.size()), rows.front().code, rows.front().kind);
+          "attempts = quarantine.attempts + 1, last_at = now(), got = excluded.got, server_text = "
+          "excluded.server_text, code = excluded.code, "
+          "retry_at = now() + least(interval '1 hour' * power(2, least(quarantine.attempts, 5)), interval '1 "
+          "day')",
+          num(mailbox), num(q.folder), clean_text(q.folder_name), q.kind, num(q.source_uidvalidity),
+          num(q.source), q.code, clean_text(q.wanted), clean_text(q.got), clean_text(q.server_text),
+          static_cast<std::int64_t>(q.size));
+    tx.exec_params(
+        "select add_event('quarantine.added', 'warning', '', (select name from mailbox where id = $1), null, "
+        "'', "
+        "jsonb_build_object('rows', $2::int, 'code', $3::text, 'kind', $4::text))",
+        num(mailbox), static_cast<int>(rows.size()), rows.front().code, rows.front().kind);
   });
 }
 
@@ -221,9 +257,11 @@ Task<void> release_quarantine(Pool& pool, base::MailboxId mailbox, std::string f
   co_await transact(pool, [&](pqxx::work& tx) {
     ArrayText uids;
     for (const auto uid : sources) uids.add(num(uid));
-    tx.exec_params("delete from quarantine where mailbox_id = $1 and folder_name = $2 and kind = $3 and source_uidvalidity = $4 "
-                   "and source_uid = any($5::bigint[])",
-                   num(mailbox), clean_text(folder_name), kind, num(source_uidvalidity), uids.done());
+    tx.exec_params(
+        "delete from quarantine where mailbox_id = $1 and folder_name = $2 and kind = $3 and "
+        "source_uidvalidity = $4 "
+        "and source_uid = any($5::bigint[])",
+        num(mailbox), clean_text(folder_name), kind, num(source_uidvalidity), uids.done());
   });
 }
 

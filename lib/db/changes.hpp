@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Changes on a target other than appends: a step row is committed under the fence before anything is sent; its
-// result, the history and the map move in one transaction (laws 7 and 12). Extras, held deletions and quarantine
-// rows live here too.
+// Changes on a target other than appends: a step row is committed under the fence before anything is sent;
+// its result, the history and the map move in one transaction (laws 7 and 12). Extras, held deletions and
+// quarantine rows live here too.
 
 #include <string>
 #include <vector>
@@ -14,7 +14,8 @@ namespace mirror::db {
 
 enum class StepId : std::int64_t {};
 
-// kind: "flags", "expunge", "folder.create", "folder.rename", "folder.delete", "subscribe". detail: JSON text.
+// kind: "flags", "expunge", "folder.create", "folder.rename", "folder.delete", "subscribe". detail: JSON
+// text.
 Task<StepId> open_step(Pool& pool, Fence fence, FolderId folder, std::string kind, std::string detail);
 Task<void> close_step(Pool& pool, StepId step);
 struct OpenStep {
@@ -39,10 +40,12 @@ struct RemovalResult {
   Uid source{};
   Uid target{};
 };
-// expunged: rows leave the map with a tombstone and history. lost: rows leave because the target's copy was gone.
+// expunged: rows leave the map with a tombstone and history. lost: rows leave because the target's copy was
+// gone.
 Task<void> save_removals(Pool& pool, Fence fence, FolderKey key, StepId step, std::string folder_name,
                          std::vector<RemovalResult> expunged);
-Task<void> save_lost(Pool& pool, Fence fence, FolderKey key, std::string folder_name, std::vector<RemovalResult> lost);
+Task<void> save_lost(Pool& pool, Fence fence, FolderKey key, std::string folder_name,
+                     std::vector<RemovalResult> lost);
 Task<void> save_folder_change(Pool& pool, Fence fence, StepId step, std::string kind, std::string folder_name,
                               std::string before, std::string after);
 Task<std::uint64_t> removed_today(Pool& pool, base::MailboxId mailbox);
@@ -57,15 +60,16 @@ struct Extra {
 Task<void> save_extras(Pool& pool, Fence fence, FolderKey key, std::vector<Extra> extras, Uid floor);
 Task<void> drop_extras(Pool& pool, FolderKey key, UidSet gone);
 
-Task<void> hold_removals(Pool& pool, Fence fence, FolderKey key, std::vector<RemovalResult> removals, std::string reason);
+Task<void> hold_removals(Pool& pool, Fence fence, FolderKey key, std::vector<RemovalResult> removals,
+                         std::string reason);
 // Held deletions that an operator released; and those no longer wanted are dropped.
 Task<UidSet> released_removals(Pool& pool, FolderKey key);
 Task<void> drop_held(Pool& pool, FolderKey key, UidSet sources);
 
 struct Quarantined {
-  FolderId folder{};               // 0: the folder itself could not be made
+  FolderId folder{};  // 0: the folder itself could not be made
   std::string folder_name;
-  std::string kind;                // message, altered, flag, folder, not_kept
+  std::string kind;  // message, altered, flag, folder, not_kept
   UidValidity source_uidvalidity{};
   Uid source{};
   std::string code;

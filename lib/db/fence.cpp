@@ -9,18 +9,22 @@ void require_epoch(pqxx::work& tx, const Fence& fence) {
   const auto lease = tx.exec_params("select 1 from lease where mailbox_id = $1 and epoch = $2 for share",
                                     base::raw(fence.mailbox), base::raw(fence.epoch));
   if (lease.empty())
-    throw base::Failed(base::Failure("MRD-MIR-006", fmt::format("mailbox {}, epoch {}", fence.mailbox, fence.epoch)));
+    throw base::Failed(
+        base::Failure("MRD-MIR-006", fmt::format("mailbox {}, epoch {}", fence.mailbox, fence.epoch)));
 }
 
 void require_writable(pqxx::work& tx, const Fence& fence) {
   const auto site = tx.exec("select state from site for share");
   if (site.empty() || site[0][0].as<std::string>() != "mirroring")
-    throw base::Failed(base::Failure("MRD-MIR-008", site.empty() ? "no site row" : site[0][0].as<std::string>()));
+    throw base::Failed(
+        base::Failure("MRD-MIR-008", site.empty() ? "no site row" : site[0][0].as<std::string>()));
   const auto lease = tx.exec_params(
-      "select 1 from lease where mailbox_id = $1 and epoch = $2 and until > now() + interval '10 s' for share",
+      "select 1 from lease where mailbox_id = $1 and epoch = $2 and until > now() + interval '10 s' for "
+      "share",
       base::raw(fence.mailbox), base::raw(fence.epoch));
   if (lease.empty())
-    throw base::Failed(base::Failure("MRD-MIR-006", fmt::format("mailbox {}, epoch {}", fence.mailbox, fence.epoch)));
+    throw base::Failed(
+        base::Failure("MRD-MIR-006", fmt::format("mailbox {}, epoch {}", fence.mailbox, fence.epoch)));
 }
 
 }  // namespace mirror::db

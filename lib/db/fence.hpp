@@ -13,8 +13,8 @@ struct Fence {
   base::MailboxId mailbox{};
   base::LinkId link{};
   base::Epoch epoch{};
-  base::RunId run{};               // 0: no run
-  std::string reason;              // "deposit", "review", "drift"
+  base::RunId run{};   // 0: no run
+  std::string reason;  // "deposit", "review", "drift"
 };
 
 }  // namespace mirror::db

@@ -77,16 +77,19 @@ FolderRecord read_folder(const pqxx::row& row) {
 
 void save_one(pqxx::work& tx, const Checkpoint& c) {
   tx.exec_params(
-      "update folder set source_uidvalidity = $2, source_uidnext = $3, source_modseq = $4, source_exists = $5, "
-      "target_uidvalidity = $6, target_uidnext = greatest($7, case when target_uidvalidity = $6 then target_uidnext else 0 end), "
+      "update folder set source_uidvalidity = $2, source_uidnext = $3, source_modseq = $4, source_exists = "
+      "$5, "
+      "target_uidvalidity = $6, target_uidnext = greatest($7, case when target_uidvalidity = $6 then "
+      "target_uidnext else 0 end), "
       "target_modseq = $8, target_exists = $9, source_status = $10, target_status = $11, mailboxid = $12, "
       "special_use = $13, subscribed = $14, memory = true where id = $1",
       base::raw(c.folder), static_cast<std::int64_t>(base::raw(c.source_uidvalidity)),
-      static_cast<std::int64_t>(base::raw(c.source_uidnext)), static_cast<std::int64_t>(base::raw(c.source_modseq)),
-      static_cast<std::int64_t>(c.source_exists), static_cast<std::int64_t>(base::raw(c.target_uidvalidity)),
-      static_cast<std::int64_t>(base::raw(c.target_uidnext)), static_cast<std::int64_t>(base::raw(c.target_modseq)),
-      static_cast<std::int64_t>(c.target_exists), c.source_status, c.target_status, clean_text(c.mailboxid),
-      clean_text(c.special_use), c.subscribed);
+      static_cast<std::int64_t>(base::raw(c.source_uidnext)),
+      static_cast<std::int64_t>(base::raw(c.source_modseq)), static_cast<std::int64_t>(c.source_exists),
+      static_cast<std::int64_t>(base::raw(c.target_uidvalidity)),
+      static_cast<std::int64_t>(base::raw(c.target_uidnext)),
+      static_cast<std::int64_t>(base::raw(c.target_modseq)), static_cast<std::int64_t>(c.target_exists),
+      c.source_status, c.target_status, clean_text(c.mailboxid), clean_text(c.special_use), c.subscribed);
 }
 
 }  // namespace
@@ -107,18 +110,23 @@ Task<FolderId> add_folder(Pool& pool, base::MailboxId mailbox, FolderRecord fold
     const auto row = tx.exec_params1(
         "insert into folder (mailbox_id, source_name, target_name, special_use, greetings, state, memory) "
         "values ($1, $2, $3, $4, $5, $6, $7) returning id",
-        base::raw(mailbox), clean_text(folder.source_name), clean_text(folder.target_name), clean_text(folder.special_use),
-        folder.greetings, folder.state.empty() ? std::string("active") : folder.state, folder.memory);
+        base::raw(mailbox), clean_text(folder.source_name), clean_text(folder.target_name),
+        clean_text(folder.special_use), folder.greetings,
+        folder.state.empty() ? std::string("active") : folder.state, folder.memory);
     return FolderId{row[0].as<std::int64_t>()};
   });
 }
 
-Task<void> rename_folder(Pool& pool, Fence fence, FolderId folder, std::string source_name, std::string target_name) {
+Task<void> rename_folder(Pool& pool, Fence fence, FolderId folder, std::string source_name,
+                         std::string target_name) {
   co_await transact(pool, [&](pqxx::work& tx) {
     require_epoch(tx, fence);
-    const auto before = tx.exec_params1("select source_name, target_name from folder where id = $1", base::raw(folder));
-    tx.exec_params("update folder set source_name = $2, target_name = $3, source_status = '', target_status = '' where id = $1",
-                   base::raw(folder), clean_text(source_name), clean_text(target_name));
+    const auto before =
+        tx.exec_params1("select source_name, target_name from folder where id = $1", base::raw(folder));
+    tx.exec_params(
+        "update folder set source_name = $2, target_name = $3, source_status = '', target_status = '' where "
+        "id = $1",
+        base::raw(folder), clean_text(source_name), clean_text(target_name));
     tx.exec_params(
         "insert into history (link_id, mailbox_id, folder_name, kind, before, after, run_id, reason, epoch) "
         "values ($1, $2, $3, 'folder.renamed', $4, $3, nullif($5, 0), $6, $7)",
@@ -151,27 +159,41 @@ Task<void> forget_messages(Pool& pool, Fence fence, FolderId folder, UidValidity
     const auto s = static_cast<std::int64_t>(base::raw(source));
     const auto t = static_cast<std::int64_t>(base::raw(target));
     tx.exec_params(
-        "with gone as (delete from message where folder_id = $1 and (source_uidvalidity <> $2 or target_uidvalidity <> $3) returning *) "
-        "insert into tombstone (folder_id, source_uidvalidity, source_uid, target_uidvalidity, target_uid, digest, size) "
-        "select folder_id, source_uidvalidity, source_uid, target_uidvalidity, target_uid, source_digest, size from gone "
+        "with gone as (delete from message where folder_id = $1 and (source_uidvalidity <> $2 or "
+        "target_uidvalidity <> $3) returning *) "
+        "insert into tombstone (folder_id, source_uidvalidity, source_uid, target_uidvalidity, target_uid, "
+        "digest, size) "
+        "select folder_id, source_uidvalidity, source_uid, target_uidvalidity, target_uid, source_digest, "
+        "size from gone "
         "on conflict do nothing",
         base::raw(folder), s, t);
-    tx.exec_params("update intent set state = 'absent' where folder_id = $1 and state = 'open' and (source_uidvalidity <> $2 or target_uidvalidity <> $3)",
-                   base::raw(folder), s, t);
-    tx.exec_params("delete from extra_message where folder_id = $1 and target_uidvalidity <> $2", base::raw(folder), t);
-    tx.exec_params("delete from held_deletion where folder_id = $1 and (source_uidvalidity <> $2 or target_uidvalidity <> $3)",
-                   base::raw(folder), s, t);
-    tx.exec_params("delete from quarantine where folder_id = $1 and source_uid > 0 and source_uidvalidity <> $2", base::raw(folder), s);
+    tx.exec_params(
+        "update intent set state = 'absent' where folder_id = $1 and state = 'open' and (source_uidvalidity "
+        "<> $2 or target_uidvalidity <> $3)",
+        base::raw(folder), s, t);
+    tx.exec_params("delete from extra_message where folder_id = $1 and target_uidvalidity <> $2",
+                   base::raw(folder), t);
+    tx.exec_params(
+        "delete from held_deletion where folder_id = $1 and (source_uidvalidity <> $2 or target_uidvalidity "
+        "<> $3)",
+        base::raw(folder), s, t);
+    tx.exec_params(
+        "delete from quarantine where folder_id = $1 and source_uid > 0 and source_uidvalidity <> $2",
+        base::raw(folder), s);
   });
 }
 
-Task<void> set_target_identity(Pool& pool, Fence fence, FolderId folder, UidValidity source, UidValidity target, bool memory) {
+Task<void> set_target_identity(Pool& pool, Fence fence, FolderId folder, UidValidity source,
+                               UidValidity target, bool memory) {
   co_await transact(pool, [&](pqxx::work& tx) {
     require_epoch(tx, fence);
     tx.exec_params(
-        "update folder set source_uidvalidity = $2, target_uidvalidity = $3, source_uidnext = 0, source_modseq = 0, "
-        "target_uidnext = 0, target_modseq = 0, source_status = '', target_status = '', memory = $4 where id = $1",
-        base::raw(folder), static_cast<std::int64_t>(base::raw(source)), static_cast<std::int64_t>(base::raw(target)), memory);
+        "update folder set source_uidvalidity = $2, target_uidvalidity = $3, source_uidnext = 0, "
+        "source_modseq = 0, "
+        "target_uidnext = 0, target_modseq = 0, source_status = '', target_status = '', memory = $4 where id "
+        "= $1",
+        base::raw(folder), static_cast<std::int64_t>(base::raw(source)),
+        static_cast<std::int64_t>(base::raw(target)), memory);
   });
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Folder rows: names on both sides, checkpoints, what STATUS said when all was equal. The checkpoint moves last and
-// holds EXAMINE's answers from the start of the pass (law 8).
+// Folder rows: names on both sides, checkpoints, what STATUS said when all was equal. The checkpoint moves
+// last and holds EXAMINE's answers from the start of the pass (law 8).
 
 #include <string>
 #include <vector>
@@ -28,15 +28,15 @@ struct FolderRecord {
   Uid source_uidnext{};
   ModSeq source_modseq{};
   UidValidity target_uidvalidity{};
-  Uid target_uidnext{};            // floor: every UID below was looked at
+  Uid target_uidnext{};  // floor: every UID below was looked at
   ModSeq target_modseq{};
-  std::string source_status;       // STATUS text before the last complete pass; equal text = nothing happened
+  std::string source_status;  // STATUS text before the last complete pass; equal text = nothing happened
   std::string target_status;
   std::string mailboxid;
   std::string special_use;
   bool subscribed = false;
   bool greetings = false;
-  std::string state;               // active, refused, leaving
+  std::string state;  // active, refused, leaving
   bool memory = true;
   // counts under the current UIDVALIDITYs
   std::uint64_t mapped = 0;
@@ -45,19 +45,20 @@ struct FolderRecord {
   std::uint64_t open_intents = 0;
   std::uint64_t foreign = 0;
   std::uint64_t unknown = 0;
-  UidSet extra_uids;               // target UIDs of foreign and unknown messages
-  UidSet quarantined;              // source UIDs waiting, not mapped
-  UidSet held;                     // source UIDs whose deletion is held
+  UidSet extra_uids;   // target UIDs of foreign and unknown messages
+  UidSet quarantined;  // source UIDs waiting, not mapped
+  UidSet held;         // source UIDs whose deletion is held
 };
 
 Task<std::vector<FolderRecord>> load_folders(Pool& pool, base::MailboxId mailbox);
 // Inserts, or returns the row there is. Throws MRD-DB-005 when the target name belongs to another folder.
 Task<FolderId> add_folder(Pool& pool, base::MailboxId mailbox, FolderRecord folder);
-Task<void> rename_folder(Pool& pool, Fence fence, FolderId folder, std::string source_name, std::string target_name);
+Task<void> rename_folder(Pool& pool, Fence fence, FolderId folder, std::string source_name,
+                         std::string target_name);
 Task<void> remove_folder(Pool& pool, Fence fence, FolderRecord folder);
 Task<void> set_folder_state(Pool& pool, FolderId folder, std::string state);
-// Everything remembered of messages under another pair of UIDVALIDITYs is dropped from the map (tombstoned first);
-// unmatched messages found later are unknown.
+// Everything remembered of messages under another pair of UIDVALIDITYs is dropped from the map (tombstoned
+// first); unmatched messages found later are unknown.
 Task<void> forget_messages(Pool& pool, Fence fence, FolderId folder, UidValidity source, UidValidity target);
 
 struct Checkpoint {
@@ -78,6 +79,7 @@ struct Checkpoint {
 };
 Task<void> save_checkpoints(Pool& pool, Fence fence, std::vector<Checkpoint> checkpoints);
 // The target's UIDVALIDITY and floor as first seen, before anything is sent there.
-Task<void> set_target_identity(Pool& pool, Fence fence, FolderId folder, UidValidity source, UidValidity target, bool memory);
+Task<void> set_target_identity(Pool& pool, Fence fence, FolderId folder, UidValidity source,
+                               UidValidity target, bool memory);
 
 }  // namespace mirror::db

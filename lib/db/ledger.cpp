@@ -35,7 +35,8 @@ void set_intents(pqxx::work& tx, const std::vector<base::IntentId>& ids, const c
   if (ids.empty()) return;
   ArrayText text;
   for (const auto id : ids) text.add(num(id));
-  tx.exec_params("update intent set state = $2 where id = any($1::bigint[])", text.done(), std::string(state));
+  tx.exec_params("update intent set state = $2 where id = any($1::bigint[])", text.done(),
+                 std::string(state));
 }
 
 void insert_map(pqxx::work& tx, const FolderKey& key, const std::vector<Stored>& stored) {
@@ -52,8 +53,9 @@ void insert_map(pqxx::work& tx, const FolderKey& key, const std::vector<Stored>&
     add_digest(other, s.target_digest);
     greeting.add(std::string_view(s.intent.greeting ? "t" : "f"));
   }
-  tx.exec_params(k_map, num(key.folder), num(key.source), num(key.target), source.done(), target.done(), size.done(),
-                 date.done(), zone.done(), flags.done(), mid.done(), digest.done(), other.done(), greeting.done());
+  tx.exec_params(k_map, num(key.folder), num(key.source), num(key.target), source.done(), target.done(),
+                 size.done(), date.done(), zone.done(), flags.done(), mid.done(), digest.done(), other.done(),
+                 greeting.done());
 }
 
 void insert_history(pqxx::work& tx, const Fence& fence, const FolderKey& key, const WindowResult& result) {
@@ -66,9 +68,9 @@ void insert_history(pqxx::work& tx, const Fence& fence, const FolderKey& key, co
     size.add(static_cast<std::int64_t>(s.intent.length != 0 ? s.intent.length : s.intent.size));
     adopted.add(std::string_view(s.adopted ? "t" : "f"));
   }
-  tx.exec_params(k_history, num(fence.link), num(fence.mailbox), clean_text(result.folder_name), num(key.target),
-                 num(fence.run), fence.reason, num(fence.epoch), source.done(), target.done(), flags.done(), digest.done(),
-                 size.done(), adopted.done());
+  tx.exec_params(k_history, num(fence.link), num(fence.mailbox), clean_text(result.folder_name),
+                 num(key.target), num(fence.run), fence.reason, num(fence.epoch), source.done(),
+                 target.done(), flags.done(), digest.done(), size.done(), adopted.done());
 }
 
 void answer_intents(pqxx::work& tx, const std::vector<Stored>& stored) {
@@ -79,13 +81,15 @@ void answer_intents(pqxx::work& tx, const std::vector<Stored>& stored) {
       targets.add(num(s.target));
     }
   tx.exec_params(
-      "update intent i set state = 'stored', target_uid = x.uid from unnest($1::bigint[], $2::bigint[]) x(id, uid) where i.id = x.id",
+      "update intent i set state = 'stored', target_uid = x.uid from unnest($1::bigint[], $2::bigint[]) "
+      "x(id, uid) where i.id = x.id",
       ids.done(), targets.done());
 }
 
 }  // namespace
 
-Task<std::vector<base::IntentId>> open_intents(Pool& pool, Fence fence, FolderKey key, std::vector<Intent> intents) {
+Task<std::vector<base::IntentId>> open_intents(Pool& pool, Fence fence, FolderKey key,
+                                               std::vector<Intent> intents) {
   co_return co_await transact(pool, [&](pqxx::work& tx) {
     require_writable(tx, fence);
     ArrayText uid, floor, size, date, mid, digest;
@@ -98,8 +102,9 @@ Task<std::vector<base::IntentId>> open_intents(Pool& pool, Fence fence, FolderKe
       add_digest(digest, i.digest);
     }
     std::vector<base::IntentId> ids;
-    for (const auto& row : tx.exec_params(k_open, num(key.folder), num(key.source), num(key.target), num(fence.epoch),
-                                          uid.done(), floor.done(), size.done(), date.done(), mid.done(), digest.done()))
+    for (const auto& row :
+         tx.exec_params(k_open, num(key.folder), num(key.source), num(key.target), num(fence.epoch),
+                        uid.done(), floor.done(), size.done(), date.done(), mid.done(), digest.done()))
       ids.push_back(base::IntentId{row[0].as<std::int64_t>()});
     return ids;
   });
@@ -113,8 +118,10 @@ Task<void> save_digests(Pool& pool, Fence fence, std::vector<Intent> intents) {
       ids.add(num(i.id));
       add_digest(digests, i.digest);
     }
-    tx.exec_params("update intent i set digest = x.digest from unnest($1::bigint[], $2::bytea[]) x(id, digest) where i.id = x.id",
-                   ids.done(), digests.done());
+    tx.exec_params(
+        "update intent i set digest = x.digest from unnest($1::bigint[], $2::bytea[]) x(id, digest) where "
+        "i.id = x.id",
+        ids.done(), digests.done());
   });
 }
 
@@ -123,8 +130,11 @@ Task<std::vector<Intent>> load_intents(Pool& pool, FolderKey key) {
     std::vector<Intent> intents;
     for (const auto& row : tx.exec_params(
              // A send that died before its digest was committed is known by the digest of its later copy.
-             "select i.id, i.source_uid, i.target_floor, i.size, i.internaldate, i.message_id_hash, coalesce(i.digest, m.source_digest), "
-             "i.state from intent i left join message m using (folder_id, source_uidvalidity, source_uid) where folder_id = $1 and source_uidvalidity = $2 and i.target_uidvalidity = $3 and state in ('open', 'absent') order by i.id",
+             "select i.id, i.source_uid, i.target_floor, i.size, i.internaldate, i.message_id_hash, "
+             "coalesce(i.digest, m.source_digest), "
+             "i.state from intent i left join message m using (folder_id, source_uidvalidity, source_uid) "
+             "where folder_id = $1 and source_uidvalidity = $2 and i.target_uidvalidity = $3 and state in "
+             "('open', 'absent') order by i.id",
              num(key.folder), num(key.source), num(key.target))) {
       Intent i;
       i.id = base::IntentId{row[0].as<std::int64_t>()};
@@ -152,16 +162,20 @@ Task<void> save_window(Pool& pool, Fence fence, FolderKey key, WindowResult resu
     set_intents(tx, result.absent, "absent");
     set_intents(tx, result.refused, "refused");
     if (num(result.target_uidnext) != 0)
-      tx.exec_params("update folder set target_uidnext = greatest(target_uidnext, $2) where id = $1 and target_uidvalidity = $3",
-                     num(key.folder), num(result.target_uidnext), num(key.target));
+      tx.exec_params(
+          "update folder set target_uidnext = greatest(target_uidnext, $2) where id = $1 and "
+          "target_uidvalidity = $3",
+          num(key.folder), num(result.target_uidnext), num(key.target));
     if (!result.stored.empty()) {
       std::uint64_t octets = 0;
       for (const auto& s : result.stored) octets += s.intent.length;
-      tx.exec_params("select add_event('message.copied', 'info', '', $1, nullif($2, 0), '', jsonb_build_object('folder', $3::text, "
-                     "'messages', $4::bigint, 'octets', $5::bigint, 'adopted', $6::bool))",
-                     clean_text(result.mailbox_name), num(fence.run), clean_text(result.folder_name),
-                     static_cast<std::int64_t>(result.stored.size()), static_cast<std::int64_t>(octets),
-                     result.stored.front().adopted);
+      tx.exec_params(
+          "select add_event('message.copied', 'info', '', $1, nullif($2, 0), '', "
+          "jsonb_build_object('folder', $3::text, "
+          "'messages', $4::bigint, 'octets', $5::bigint, 'adopted', $6::bool))",
+          clean_text(result.mailbox_name), num(fence.run), clean_text(result.folder_name),
+          static_cast<std::int64_t>(result.stored.size()), static_cast<std::int64_t>(octets),
+          result.stored.front().adopted);
     }
   });
 }
@@ -170,12 +184,14 @@ Task<void> spend_late_copy(Pool& pool, Fence fence, FolderKey key, base::IntentI
                            std::string folder_name) {
   co_await transact(pool, [&](pqxx::work& tx) {
     require_epoch(tx, fence);
-    tx.exec_params("update intent set state = 'removed', target_uid = $2 where id = $1", num(intent), num(target));
+    tx.exec_params("update intent set state = 'removed', target_uid = $2 where id = $1", num(intent),
+                   num(target));
     tx.exec_params(
-        "insert into history (link_id, mailbox_id, folder_name, kind, target_uid, target_uidvalidity, run_id, reason, epoch) "
+        "insert into history (link_id, mailbox_id, folder_name, kind, target_uid, target_uidvalidity, "
+        "run_id, reason, epoch) "
         "values ($1, $2, $3, 'message.late_copy_removed', $4, $5, nullif($6, 0), $7, $8)",
-        num(fence.link), num(fence.mailbox), clean_text(folder_name), num(target), num(key.target), num(fence.run),
-        fence.reason, num(fence.epoch));
+        num(fence.link), num(fence.mailbox), clean_text(folder_name), num(target), num(key.target),
+        num(fence.run), fence.reason, num(fence.epoch));
   });
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The ledger of sends (law 3). Intents are committed before the octets that could complete a message leave; an
-// answered intent stays as the record of what was sent.
+// The ledger of sends (law 3). Intents are committed before the octets that could complete a message leave;
+// an answered intent stays as the record of what was sent.
 
 #include <optional>
 #include <vector>
@@ -12,21 +12,22 @@
 namespace mirror::db {
 
 struct Intent {
-  base::IntentId id{};             // filled by open_intents and load
+  base::IntentId id{};  // filled by open_intents and load
   Uid source{};
-  Uid floor{};                     // target UIDNEXT before the send
+  Uid floor{};  // target UIDNEXT before the send
   std::uint64_t size = 0;
   base::InternalDate date;
   std::int64_t message_id_hash = 0;
-  base::FlagSet flags;             // not stored; carried to the map row
+  base::FlagSet flags;  // not stored; carried to the map row
   std::optional<base::Digest> digest;
-  std::uint64_t length = 0;        // octets fetched; not stored, carried to the map row
-  bool greeting = false;           // not stored, carried to the map row
-  std::string state;               // as loaded
+  std::uint64_t length = 0;  // octets fetched; not stored, carried to the map row
+  bool greeting = false;     // not stored, carried to the map row
+  std::string state;         // as loaded
 };
 
 // Commits a window of intents under the fence; ids in the same order. Throws MRD-MIR-006/008.
-Task<std::vector<base::IntentId>> open_intents(Pool& pool, Fence fence, FolderKey key, std::vector<Intent> intents);
+Task<std::vector<base::IntentId>> open_intents(Pool& pool, Fence fence, FolderKey key,
+                                               std::vector<Intent> intents);
 // The digests of a window, committed before the last octet of the last message; checks the fence again.
 Task<void> save_digests(Pool& pool, Fence fence, std::vector<Intent> intents);
 // Open intents, and absent ones (concluded as not stored: what may still surface as a late copy).
@@ -34,18 +35,18 @@ Task<std::vector<Intent>> load_intents(Pool& pool, FolderKey key);
 
 // One stored message: the map row, the ledger's answer and the history in one transaction.
 struct Stored {
-  Intent intent;                   // id 0: adopted without an intent
+  Intent intent;  // id 0: adopted without an intent
   Uid target{};
   std::optional<base::Digest> target_digest;  // set when it differs from the source's
   bool adopted = false;
 };
 struct WindowResult {
-  std::string folder_name;         // target's, for the history
-  std::string mailbox_name;        // for the event
+  std::string folder_name;   // target's, for the history
+  std::string mailbox_name;  // for the event
   std::vector<Stored> stored;
-  std::vector<base::IntentId> absent;    // concluded: not stored
-  std::vector<base::IntentId> refused;   // the server said NO and kept nothing
-  Uid target_uidnext{};            // new floor; 0: unchanged
+  std::vector<base::IntentId> absent;   // concluded: not stored
+  std::vector<base::IntentId> refused;  // the server said NO and kept nothing
+  Uid target_uidnext{};                 // new floor; 0: unchanged
 };
 Task<void> save_window(Pool& pool, Fence fence, FolderKey key, WindowResult result);
 

@@ -40,7 +40,8 @@ void drain(PGconn* connection, const std::function<void(const std::string&, cons
   }
 }
 
-net::Task<void> serve(Connection connection, std::function<void(const std::string&, const std::string&)> on_wake) {
+net::Task<void> serve(Connection connection,
+                      std::function<void(const std::string&, const std::string&)> on_wake) {
   const auto executor = co_await asio::this_coro::executor;
   // A duplicate: the descriptor object closes its own, libpq closes libpq's.
   asio::posix::stream_descriptor socket(executor, ::dup(PQsocket(connection.get())));

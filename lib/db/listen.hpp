@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// LISTEN on a connection of its own (libpq, non-blocking on the loop). A NOTIFY is a hint: the tables are the truth, and
-// everyone who waits also polls slowly. After a lost connection on_wake("") says: look at everything.
+// LISTEN on a connection of its own (libpq, non-blocking on the loop). A NOTIFY is a hint: the tables are the
+// truth, and everyone who waits also polls slowly. After a lost connection on_wake("") says: look at
+// everything.
 
 #include <chrono>
 #include <functional>

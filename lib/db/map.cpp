@@ -8,7 +8,8 @@ namespace mirror::db {
 namespace {
 
 constexpr auto k_columns =
-    "m.source_uid, m.target_uid, m.flags, m.size, m.internaldate, m.message_id_hash, m.target_size, m.target_date, "
+    "m.source_uid, m.target_uid, m.flags, m.size, m.internaldate, m.message_id_hash, m.target_size, "
+    "m.target_date, "
     "m.source_digest, m.greeting";
 
 MapRow read_row(const pqxx::row& row) {
@@ -33,7 +34,8 @@ Task<std::vector<MapRow>> load_rows(Pool& pool, FolderKey key) {
     std::vector<MapRow> rows;
     for (const auto& row : tx.exec_params(
              fmt::format("select {} from message m where m.folder_id = $1 and m.source_uidvalidity = $2 "
-                         "and m.target_uidvalidity = $3 order by m.source_uid", k_columns),
+                         "and m.target_uidvalidity = $3 order by m.source_uid",
+                         k_columns),
              num(key.folder), num(key.source), num(key.target)))
       rows.push_back(read_row(row));
     return rows;
@@ -54,7 +56,8 @@ Task<std::vector<MapRow>> load_rows_of(Pool& pool, FolderKey key, UidSet source,
                          "select {0} from message m join unnest($6::bigint[], $7::bigint[]) r(a, b) "
                          "on m.target_uid between r.a and r.b "
                          "where m.folder_id = $1 and m.source_uidvalidity = $2 and m.target_uidvalidity = $3 "
-                         "order by 1", k_columns),
+                         "order by 1",
+                         k_columns),
              num(key.folder), num(key.source), num(key.target), s.first, s.last, t.first, t.last))
       rows.push_back(read_row(row));
     return rows;

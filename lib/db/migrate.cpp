@@ -16,8 +16,9 @@ namespace {
 constexpr int k_lock = 0x6d6d;  // advisory: one migrator at a time
 
 void ensure_table(pqxx::work& tx) {
-  tx.exec("create table if not exists schema_version (version integer primary key, name text not null, "
-          "sha256 text not null, applied_at timestamptz not null default now())");
+  tx.exec(
+      "create table if not exists schema_version (version integer primary key, name text not null, "
+      "sha256 text not null, applied_at timestamptz not null default now())");
 }
 
 std::string read_file(const std::filesystem::path& path) {
@@ -35,9 +36,11 @@ void mark_applied(pqxx::work& tx, std::vector<Migration>& migrations) {
     const auto found = std::find_if(migrations.begin(), migrations.end(),
                                     [&](const Migration& m) { return m.version == version; });
     if (found == migrations.end())
-      throw base::Failed(base::Failure("MRD-DB-003", fmt::format("the database has version {}, this program does not", version)));
+      throw base::Failed(base::Failure(
+          "MRD-DB-003", fmt::format("the database has version {}, this program does not", version)));
     if (found->sha256 != row[1].as<std::string>())
-      throw base::Failed(base::Failure("MRD-DB-004", fmt::format("migration {} differs from the one applied", version)));
+      throw base::Failed(
+          base::Failure("MRD-DB-004", fmt::format("migration {} differs from the one applied", version)));
     found->applied = true;
   }
 }
@@ -57,11 +60,14 @@ std::vector<Migration> read_migrations(const std::string& directory) {
     migration.sha256 = base::to_hex(base::sha256(migration.sql));
     migrations.push_back(std::move(migration));
   }
-  std::sort(migrations.begin(), migrations.end(), [](const auto& a, const auto& b) { return a.version < b.version; });
+  std::sort(migrations.begin(), migrations.end(),
+            [](const auto& a, const auto& b) { return a.version < b.version; });
   for (std::size_t i = 0; i < migrations.size(); ++i)
     if (migrations[i].version != static_cast<int>(i) + 1)
-      throw base::Failed(base::Failure("MRD-DB-004", fmt::format("{}: migration {} is missing or double", directory, i + 1)));
-  if (migrations.empty()) throw base::Failed(base::Failure("MRD-DB-004", fmt::format("no migrations in {}", directory)));
+      throw base::Failed(base::Failure(
+          "MRD-DB-004", fmt::format("{}: migration {} is missing or double", directory, i + 1)));
+  if (migrations.empty())
+    throw base::Failed(base::Failure("MRD-DB-004", fmt::format("no migrations in {}", directory)));
   return migrations;
 }
 
@@ -86,8 +92,8 @@ Task<int> migrate(Pool& pool, std::vector<Migration> migrations) {
       const Migration& migration = migrations[i];
       if (migration.applied) return 0;
       tx.exec(migration.sql);
-      tx.exec_params("insert into schema_version (version, name, sha256) values ($1, $2, $3)", migration.version,
-                     migration.name, migration.sha256);
+      tx.exec_params("insert into schema_version (version, name, sha256) values ($1, $2, $3)",
+                     migration.version, migration.name, migration.sha256);
       return 1;
     });
   }
@@ -98,7 +104,8 @@ Task<void> require_current(Pool& pool, std::vector<Migration> migrations) {
   const auto status = co_await migration_status(pool, std::move(migrations));
   for (const auto& migration : status)
     if (!migration.applied)
-      throw base::Failed(base::Failure("MRD-DB-003", fmt::format("migration {} ({}) is not applied", migration.version, migration.name)));
+      throw base::Failed(base::Failure(
+          "MRD-DB-003", fmt::format("migration {} ({}) is not applied", migration.version, migration.name)));
 }
 
 }  // namespace mirror::db

@@ -22,8 +22,9 @@ std::unique_ptr<pqxx::connection> open_connection(const PoolSettings& settings) 
   connection->inhibit_reactivation(true);
 #pragma clang diagnostic pop
   pqxx::nontransaction setup(*connection);
-  setup.exec("set application_name = 'mirrord'; set client_encoding = 'UTF8'; set statement_timeout = '60s'; "
-             "set idle_in_transaction_session_timeout = '60s'; set timezone = 'UTC'");
+  setup.exec(
+      "set application_name = 'mirrord'; set client_encoding = 'UTF8'; set statement_timeout = '60s'; "
+      "set idle_in_transaction_session_timeout = '60s'; set timezone = 'UTC'");
   if (!settings.durable) setup.exec("set synchronous_commit = off");
   return connection;
 }
@@ -35,7 +36,8 @@ bool is_retryable(const pqxx::sql_error& error) {
 }  // namespace
 
 struct Pool::State {
-  explicit State(PoolSettings given) : settings(std::move(given)), connections(settings.workers), offload(settings.workers) {}
+  explicit State(PoolSettings given)
+      : settings(std::move(given)), connections(settings.workers), offload(settings.workers) {}
   PoolSettings settings;
   std::vector<std::unique_ptr<pqxx::connection>> connections;  // one per worker thread, touched by it alone
   net::Offload offload;
@@ -52,9 +54,13 @@ struct Pool::State {
 Pool::Pool(PoolSettings settings) : state_(std::make_unique<State>(std::move(settings))) {}
 Pool::~Pool() = default;
 
-const PoolSettings& Pool::settings() const noexcept { return state_->settings; }
+const PoolSettings& Pool::settings() const noexcept {
+  return state_->settings;
+}
 
-void Pool::join() { state_->offload.join(); }
+void Pool::join() {
+  state_->offload.join();
+}
 
 Task<void> Pool::probe() {
   co_await transact(*this, [](pqxx::work& tx) { tx.exec("select 1"); });
@@ -80,7 +86,8 @@ Task<void> run_transaction(Pool& pool, std::function<void(pqxx::work&)> work) {
           throw base::Failed(base::Failure("MRD-DB-001", error.what()));
         }
         if (is_retryable(error) && attempt < k_attempts) continue;
-        throw base::Failed(base::Failure("MRD-DB-005", fmt::format("{} ({})", error.what(), error.sqlstate())));
+        throw base::Failed(
+            base::Failure("MRD-DB-005", fmt::format("{} ({})", error.what(), error.sqlstate())));
       } catch (const pqxx::failure& error) {
         state.connections[worker].reset();
         throw base::Failed(base::Failure("MRD-DB-001", error.what()));

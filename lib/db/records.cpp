@@ -16,7 +16,8 @@ std::vector<std::uint8_t> octets(const pqxx::field& field) {
 std::vector<std::string> texts(const pqxx::field& field) {
   std::vector<std::string> out;
   auto parser = field.as_array();
-  for (auto item = parser.get_next(); item.first != pqxx::array_parser::juncture::done; item = parser.get_next())
+  for (auto item = parser.get_next(); item.first != pqxx::array_parser::juncture::done;
+       item = parser.get_next())
     if (item.first == pqxx::array_parser::juncture::string_value) out.push_back(item.second);
   return out;
 }
@@ -83,24 +84,33 @@ Task<std::vector<LinkRecord>> load_links(Pool& pool) {
 Task<void> store_up(Pool& pool, StoreId store) {
   co_await transact(pool, [&](pqxx::work& tx) {
     const auto changed = tx.exec_params(
-        "update store set state = 'up', state_code = '', state_text = '', state_since = now(), probe_at = null "
-        "where id = $1 and state <> 'up' returning name", num(store));
+        "update store set state = 'up', state_code = '', state_text = '', state_since = now(), probe_at = "
+        "null "
+        "where id = $1 and state <> 'up' returning name",
+        num(store));
     if (!changed.empty())
-      tx.exec_params("select add_event('store.up', 'info', $1, '', null, '', '{}')", changed[0][0].as<std::string>());
+      tx.exec_params("select add_event('store.up', 'info', $1, '', null, '', '{}')",
+                     changed[0][0].as<std::string>());
   });
 }
 
 Task<void> store_down(Pool& pool, StoreId store, base::Failure failure, Seconds probe_in) {
   co_await transact(pool, [&](pqxx::work& tx) {
     const std::string state = failure.retry() == base::Retry::never ? "refused" : "down";
-    const auto before = tx.exec_params1("select state, state_code, name from store where id = $1 for update", num(store));
+    const auto before =
+        tx.exec_params1("select state, state_code, name from store where id = $1 for update", num(store));
     tx.exec_params(
-        "update store set state = $2, state_code = $3, state_text = $4, probe_at = now() + make_interval(secs => $5), "
-        "state_since = case when state = $2 and state_code = $3 then state_since else now() end where id = $1",
-        num(store), state, std::string(failure.code()), clean_text(failure.detail()), static_cast<double>(probe_in.count()));
+        "update store set state = $2, state_code = $3, state_text = $4, probe_at = now() + "
+        "make_interval(secs => $5), "
+        "state_since = case when state = $2 and state_code = $3 then state_since else now() end where id = "
+        "$1",
+        num(store), state, std::string(failure.code()), clean_text(failure.detail()),
+        static_cast<double>(probe_in.count()));
     if (before[0].as<std::string>() != state || before[1].as<std::string>() != failure.code())
-      tx.exec_params("select add_event('store.down', 'error', $1, '', null, '', jsonb_build_object('code', $2::text, 'text', $3::text))",
-                     before[2].as<std::string>(), std::string(failure.code()), clean_text(failure.detail()));
+      tx.exec_params(
+          "select add_event('store.down', 'error', $1, '', null, '', jsonb_build_object('code', $2::text, "
+          "'text', $3::text))",
+          before[2].as<std::string>(), std::string(failure.code()), clean_text(failure.detail()));
   });
 }
 
@@ -109,9 +119,13 @@ Task<std::optional<ProbeMailbox>> probe_mailbox(Pool& pool, StoreId store) {
     // One that was fine lately is the fairest witness.
     std::optional<ProbeMailbox> out;
     const auto rows = tx.exec_params(
-        "select m.id, case when l.source_store_id = $1 then m.name else m.target_name end from mailbox m join link l on l.id = m.link_id "
-        "where m.participates and $1 in (l.source_store_id, l.target_store_id) order by m.compared_at desc nulls last, m.id limit 1", num(store));
-    if (!rows.empty()) out = ProbeMailbox{MailboxId{rows[0][0].as<std::int64_t>()}, rows[0][1].as<std::string>()};
+        "select m.id, case when l.source_store_id = $1 then m.name else m.target_name end from mailbox m "
+        "join link l on l.id = m.link_id "
+        "where m.participates and $1 in (l.source_store_id, l.target_store_id) order by m.compared_at desc "
+        "nulls last, m.id limit 1",
+        num(store));
+    if (!rows.empty())
+      out = ProbeMailbox{MailboxId{rows[0][0].as<std::int64_t>()}, rows[0][1].as<std::string>()};
     return out;
   });
 }
@@ -119,9 +133,11 @@ Task<std::optional<ProbeMailbox>> probe_mailbox(Pool& pool, StoreId store) {
 Task<std::vector<WatchedMailbox>> load_watched(Pool& pool) {
   co_return co_await transact(pool, [](pqxx::work& tx) {
     std::vector<WatchedMailbox> out;
-    for (const auto& row : tx.exec("select m.id, l.source_store_id, m.name, m.password_sealed from mailbox m join link l on l.id = m.link_id "
+    for (const auto& row : tx.exec("select m.id, l.source_store_id, m.name, m.password_sealed from mailbox m "
+                                   "join link l on l.id = m.link_id "
                                    "where m.participates and l.paused_reason = '' order by m.id"))
-      out.push_back({MailboxId{row[0].as<std::int64_t>()}, StoreId{row[1].as<std::int64_t>()}, row[2].as<std::string>(), octets(row[3])});
+      out.push_back({MailboxId{row[0].as<std::int64_t>()}, StoreId{row[1].as<std::int64_t>()},
+                     row[2].as<std::string>(), octets(row[3])});
     return out;
   });
 }
@@ -137,7 +153,8 @@ Task<void> heard(Pool& pool, std::vector<MailboxId> mailboxes, std::string metho
   co_await transact(pool, [&](pqxx::work& tx) {
     ArrayText ids;
     for (const auto id : mailboxes) ids.add(num(id));
-    tx.exec_params("update mailbox set heard_at = now(), watch_method = $2 where id = any($1::bigint[])", ids.done(), method);
+    tx.exec_params("update mailbox set heard_at = now(), watch_method = $2 where id = any($1::bigint[])",
+                   ids.done(), method);
   });
 }
 
@@ -145,26 +162,33 @@ Task<void> count_store_events(Pool& pool, std::vector<StoreEventCount> counts) {
   if (counts.empty()) co_return;
   co_await transact(pool, [&](pqxx::work& tx) {
     for (const auto& c : counts)
-      tx.exec_params("insert into store_event (store_id, kind, impact, count) values ($1, $2, $3, $4) on conflict (store_id, kind, impact) "
-                     "do update set count = store_event.count + excluded.count, last_at = now()",
-                     num(c.store), c.kind, c.impact, c.count);
+      tx.exec_params(
+          "insert into store_event (store_id, kind, impact, count) values ($1, $2, $3, $4) on conflict "
+          "(store_id, kind, impact) "
+          "do update set count = store_event.count + excluded.count, last_at = now()",
+          num(c.store), c.kind, c.impact, c.count);
   });
 }
 
-Task<void> add_event(Pool& pool, std::string type, std::string severity, std::string store, std::string mailbox,
-                     std::string data_json) {
+Task<void> add_event(Pool& pool, std::string type, std::string severity, std::string store,
+                     std::string mailbox, std::string data_json) {
   co_await transact(pool, [&](pqxx::work& tx) {
     tx.exec_params("select add_event($1, $2, $3, $4, null, '', $5::jsonb)", type, severity, clean_text(store),
                    clean_text(mailbox), clean_text(data_json));
   });
 }
 
-Task<void> add_traffic(Pool& pool, StoreId store, std::uint64_t octets_in, std::uint64_t octets_out, std::uint64_t messages) {
+Task<void> add_traffic(Pool& pool, StoreId store, std::uint64_t octets_in, std::uint64_t octets_out,
+                       std::uint64_t messages) {
   co_await transact(pool, [&](pqxx::work& tx) {
-    tx.exec_params("insert into traffic (store_id, octets_in, octets_out, messages) values ($1, $2, $3, $4) on conflict (store_id, day) do update set "
-                   "octets_in = traffic.octets_in + excluded.octets_in, octets_out = traffic.octets_out + excluded.octets_out, "
-                   "messages = traffic.messages + excluded.messages",
-                   num(store), static_cast<std::int64_t>(octets_in), static_cast<std::int64_t>(octets_out), static_cast<std::int64_t>(messages));
+    tx.exec_params(
+        "insert into traffic (store_id, octets_in, octets_out, messages) values ($1, $2, $3, $4) on conflict "
+        "(store_id, day) do update set "
+        "octets_in = traffic.octets_in + excluded.octets_in, octets_out = traffic.octets_out + "
+        "excluded.octets_out, "
+        "messages = traffic.messages + excluded.messages",
+        num(store), static_cast<std::int64_t>(octets_in), static_cast<std::int64_t>(octets_out),
+        static_cast<std::int64_t>(messages));
   });
 }
 

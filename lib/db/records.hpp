@@ -24,7 +24,7 @@ struct StoreRecord {
   int max_connections = 16;
   std::string state;
   std::int64_t row_version = 0;
-  bool probe_now = false;          // somebody changed it or asked: the probe need not wait
+  bool probe_now = false;  // somebody changed it or asked: the probe need not wait
 };
 Task<std::vector<StoreRecord>> load_stores(Pool& pool);
 struct LinkRecord {
@@ -67,11 +67,13 @@ struct StoreEventCount {
 };
 Task<void> count_store_events(Pool& pool, std::vector<StoreEventCount> counts);
 
-Task<void> add_event(Pool& pool, std::string type, std::string severity, std::string store, std::string mailbox,
-                     std::string data_json);
-Task<void> add_traffic(Pool& pool, StoreId store, std::uint64_t octets_in, std::uint64_t octets_out, std::uint64_t messages);
+Task<void> add_event(Pool& pool, std::string type, std::string severity, std::string store,
+                     std::string mailbox, std::string data_json);
+Task<void> add_traffic(Pool& pool, StoreId store, std::uint64_t octets_in, std::uint64_t octets_out,
+                       std::uint64_t messages);
 
-// Runs --------------------------------------------------------------------------------------------------------------
+// Runs
+// --------------------------------------------------------------------------------------------------------------
 
 struct RunRecord {
   RunId id{};
@@ -94,7 +96,8 @@ struct RunMailbox {
 };
 Task<std::vector<RunMailbox>> waiting_mailboxes(Pool& pool, RunId run, std::size_t limit);
 // Sets one mailbox's result and counts the run forward; the run ends when none is waiting.
-Task<void> finish_run_mailbox(Pool& pool, RunId run, MailboxId mailbox, std::string state, std::string detail_json);
+Task<void> finish_run_mailbox(Pool& pool, RunId run, MailboxId mailbox, std::string state,
+                              std::string detail_json);
 Task<void> finish_run(Pool& pool, RunId run, std::string state, std::string result_json);
 Task<bool> run_cancelled(Pool& pool, RunId run);
 // Runs that a node left running when it died: queued again.

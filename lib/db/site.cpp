@@ -7,12 +7,14 @@ namespace mirror::db {
 
 namespace {
 
-constexpr auto k_site = "select state, epoch, actor, reason, (select system_identifier::text from pg_control_system()) from site";
+constexpr auto k_site =
+    "select state, epoch, actor, reason, (select system_identifier::text from pg_control_system()) from site";
 constexpr auto k_site_plain = "select state, epoch, actor, reason, '' from site";
 
 SiteState read_site(pqxx::work& tx) {
   // pg_control_system() needs no privilege on PostgreSQL 15, but an administrator may have revoked it.
-  const bool allowed = tx.exec1("select has_function_privilege('pg_control_system()', 'execute')")[0].as<bool>();
+  const bool allowed =
+      tx.exec1("select has_function_privilege('pg_control_system()', 'execute')")[0].as<bool>();
   const auto row = tx.exec1(allowed ? k_site : k_site_plain);
   SiteState site;
   site.state = row[0].as<std::string>();
@@ -26,10 +28,12 @@ SiteState read_site(pqxx::work& tx) {
 void move_to_suspended(pqxx::work& tx) {
   const auto moved = tx.exec(
       "update site set state = 'suspended', since = now() where state = 'suspending' and not exists "
-      "(select 1 from node n where n.site_epoch < site.epoch and n.heartbeat_at > now() - interval '15 s') returning epoch");
+      "(select 1 from node n where n.site_epoch < site.epoch and n.heartbeat_at > now() - interval '15 s') "
+      "returning epoch");
   if (!moved.empty())
-    tx.exec("select add_event('state.changed', 'info', '', '', null, (select actor from site), "
-            "jsonb_build_object('state', 'suspended', 'reason', (select reason from site)))");
+    tx.exec(
+        "select add_event('state.changed', 'info', '', '', null, (select actor from site), "
+        "jsonb_build_object('state', 'suspended', 'reason', (select reason from site)))");
 }
 
 }  // namespace
@@ -38,11 +42,14 @@ Task<SiteState> load_site(Pool& pool) {
   co_return co_await transact(pool, [](pqxx::work& tx) { return read_site(tx); });
 }
 
-Task<SiteState> heartbeat(Pool& pool, std::string node, std::string host, std::string version, base::Epoch in_effect) {
+Task<SiteState> heartbeat(Pool& pool, std::string node, std::string host, std::string version,
+                          base::Epoch in_effect) {
   co_return co_await transact(pool, [&](pqxx::work& tx) {
     tx.exec_params(
-        "insert into node (id, host, version, site_epoch) values ($1, $2, $3, $4) on conflict (id) do update set "
-        "host = excluded.host, version = excluded.version, heartbeat_at = now(), site_epoch = excluded.site_epoch",
+        "insert into node (id, host, version, site_epoch) values ($1, $2, $3, $4) on conflict (id) do update "
+        "set "
+        "host = excluded.host, version = excluded.version, heartbeat_at = now(), site_epoch = "
+        "excluded.site_epoch",
         node, clean_text(host), version, num(in_effect));
     move_to_suspended(tx);
     return read_site(tx);
@@ -51,17 +58,22 @@ Task<SiteState> heartbeat(Pool& pool, std::string node, std::string host, std::s
 
 Task<void> force_suspended(Pool& pool, std::string reason, base::Epoch at_least) {
   co_await transact(pool, [&](pqxx::work& tx) {
-    tx.exec_params("update site set state = 'suspended', epoch = greatest(epoch, $2) + 1, actor = 'mirrord', reason = $1, since = now()",
-                   clean_text(reason), num(at_least));
-    tx.exec_params("select add_event('state.changed', 'error', '', '', null, 'mirrord', jsonb_build_object('state', 'suspended', 'reason', $1::text))",
-                   clean_text(reason));
+    tx.exec_params(
+        "update site set state = 'suspended', epoch = greatest(epoch, $2) + 1, actor = 'mirrord', reason = "
+        "$1, since = now()",
+        clean_text(reason), num(at_least));
+    tx.exec_params(
+        "select add_event('state.changed', 'error', '', '', null, 'mirrord', jsonb_build_object('state', "
+        "'suspended', 'reason', $1::text))",
+        clean_text(reason));
   });
 }
 
 Task<void> save_service(Pool& pool, std::string node, ServiceState service) {
   co_await transact(pool, [&](pqxx::work& tx) {
     tx.exec_params(
-        "insert into service (node_id, name, state, restarts, error) values ($1, $2, $3, $5::int, $4) on conflict (node_id, name) do update set "
+        "insert into service (node_id, name, state, restarts, error) values ($1, $2, $3, $5::int, $4) on "
+        "conflict (node_id, name) do update set "
         "state = excluded.state, restarts = service.restarts + $5::int, since = now(), "
         "error = case when excluded.error <> '' then excluded.error else service.error end",
         node, service.name, service.state, clean_text(service.error), service.restarted ? 1 : 0);
@@ -71,7 +83,9 @@ Task<void> save_service(Pool& pool, std::string node, ServiceState service) {
 Task<std::vector<std::string>> take_restart_requests(Pool& pool, std::string node) {
   co_return co_await transact(pool, [&](pqxx::work& tx) {
     std::vector<std::string> names;
-    for (const auto& row : tx.exec_params("update service set restart_requested = false where node_id = $1 and restart_requested returning name", node))
+    for (const auto& row : tx.exec_params("update service set restart_requested = false where node_id = $1 "
+                                          "and restart_requested returning name",
+                                          node))
       names.push_back(row[0].as<std::string>());
     return names;
   });

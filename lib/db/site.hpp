@@ -17,22 +17,23 @@ struct SiteState {
   base::Epoch epoch{};
   std::string actor;
   std::string reason;
-  std::string system_identifier;   // of the database cluster
+  std::string system_identifier;  // of the database cluster
   bool mirroring() const { return state == "mirroring"; }
 };
 
 Task<SiteState> load_site(Pool& pool);
 // Registers this node and says which site epoch it has put into effect; the caller's workers have stopped
 // if the state is not mirroring. Also moves suspending to suspended when everybody agreed.
-Task<SiteState> heartbeat(Pool& pool, std::string node, std::string host, std::string version, base::Epoch in_effect);
+Task<SiteState> heartbeat(Pool& pool, std::string node, std::string host, std::string version,
+                          base::Epoch in_effect);
 // A database older than what this node has seen (law 9): the site starts suspended, with the reason.
 Task<void> force_suspended(Pool& pool, std::string reason, base::Epoch at_least);
 
 struct ServiceState {
   std::string name;
-  std::string state;               // starting, running, backing_off, stopped
+  std::string state;  // starting, running, backing_off, stopped
   std::string error;
-  bool restarted = false;          // count one restart
+  bool restarted = false;  // count one restart
 };
 Task<void> save_service(Pool& pool, std::string node, ServiceState service);
 // Services somebody asked to restart; the request is cleared.

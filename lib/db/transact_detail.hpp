@@ -37,7 +37,7 @@ class ArrayText {
  public:
   ArrayText() : text_("{") {}
   void add(std::int64_t number);
-  void add(std::string_view text);       // quoted and escaped, cleaned
+  void add(std::string_view text);  // quoted and escaped, cleaned
   void add_null();
   void add_octets(const std::uint8_t* data, std::size_t size);  // bytea in hex
   std::string done() const { return text_ + "}"; }

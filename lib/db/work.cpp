@@ -61,29 +61,37 @@ WorkItem read_item(const pqxx::row& row) {
 
 void end_well(pqxx::work& tx, const WorkEnd& end, std::int64_t id) {
   if (!end.again)
-    tx.exec_params("delete from dirty where mailbox_id = $1 and generation = $2", id, base::raw(end.item.generation));
+    tx.exec_params("delete from dirty where mailbox_id = $1 and generation = $2", id,
+                   base::raw(end.item.generation));
   tx.exec_params("delete from retry where mailbox_id = $1", id);
   tx.exec_params(
-      "update mailbox set status = case when exists (select 1 from dirty where mailbox_id = $1) then 'lagging' else "
-      "'in_sync' end, error_code = '', error_text = '', error_since = null, failures = 0, compared_at = now(), "
+      "update mailbox set status = case when exists (select 1 from dirty where mailbox_id = $1) then "
+      "'lagging' else "
+      "'in_sync' end, error_code = '', error_text = '', error_since = null, failures = 0, compared_at = "
+      "now(), "
       "full_compared_at = case when $2 then now() else full_compared_at end where id = $1",
       id, end.full);
   if (end.totals)
-    tx.exec_params("update mailbox set source_messages = $2, target_messages = $3, greetings = $4, octets = $5 where id = $1",
-                   id, end.totals->source_messages, end.totals->target_messages, end.totals->greetings, end.totals->octets);
+    tx.exec_params(
+        "update mailbox set source_messages = $2, target_messages = $3, greetings = $4, octets = $5 where id "
+        "= $1",
+        id, end.totals->source_messages, end.totals->target_messages, end.totals->greetings,
+        end.totals->octets);
 }
 
 void end_badly(pqxx::work& tx, const WorkEnd& end, std::int64_t id) {
   const base::Failure& failure = *end.failure;
   tx.exec_params(
-      "insert into retry (mailbox_id, due_at, code, scope, detail) values ($1, now() + make_interval(secs => $2), $3, $4, $5) "
+      "insert into retry (mailbox_id, due_at, code, scope, detail) values ($1, now() + make_interval(secs => "
+      "$2), $3, $4, $5) "
       "on conflict (mailbox_id) do update set due_at = excluded.due_at, attempts = retry.attempts + 1, "
       "code = excluded.code, scope = excluded.scope, detail = excluded.detail",
-      id, static_cast<double>(end.retry_in.count()), std::string(failure.code()), std::string(to_text(failure.scope())),
-      clean_text(failure.detail()));
+      id, static_cast<double>(end.retry_in.count()), std::string(failure.code()),
+      std::string(to_text(failure.scope())), clean_text(failure.detail()));
   // The dirty row stays under the retry row: whatever made it is still to be compared.
   tx.exec_params(
-      "update mailbox set status = 'failed', error_code = $2, error_text = $3, error_since = coalesce(error_since, now()), "
+      "update mailbox set status = 'failed', error_code = $2, error_text = $3, error_since = "
+      "coalesce(error_since, now()), "
       "failures = failures + 1 where id = $1",
       id, std::string(failure.code()), clean_text(failure.detail()));
 }
@@ -99,7 +107,8 @@ Task<void> mark_dirty(Pool& pool, std::vector<MailboxId> mailboxes, std::string 
         "select m.id, nextval('dirty_generation'), $2, $3, $4, now() + make_interval(secs => $5) "
         "  from unnest($1::bigint[]) as x(id) join mailbox m on m.id = x.id where m.participates "
         "on conflict (mailbox_id) do update set generation = excluded.generation, last_seen = now(), "
-        "  class = least(dirty.class, excluded.class), full_compare = dirty.full_compare or excluded.full_compare, "
+        "  class = least(dirty.class, excluded.class), full_compare = dirty.full_compare or "
+        "excluded.full_compare, "
         "  due_at = least(dirty.due_at, excluded.due_at)",
         ids_text(mailboxes), cause, static_cast<int>(work_class), full_compare,
         static_cast<double>(delay.count()) / 1000.0);
@@ -120,7 +129,8 @@ Task<std::vector<WorkItem>> take_work(Pool& pool, TakeSettings settings) {
 
 Task<Millis> next_due(Pool& pool, Millis limit) {
   co_return co_await transact(pool, [&](pqxx::work& tx) {
-    const auto row = tx.exec1("select extract(epoch from min(due_at) - now())::float8 from dirty where due_at > now()");
+    const auto row =
+        tx.exec1("select extract(epoch from min(due_at) - now())::float8 from dirty where due_at > now()");
     if (row[0].is_null()) return limit;
     const auto wait = Millis(static_cast<std::int64_t>(row[0].as<double>() * 1000.0) + 1);
     return std::clamp(wait, Millis(1), limit);
@@ -130,7 +140,8 @@ Task<Millis> next_due(Pool& pool, Millis limit) {
 Task<bool> renew_lease(Pool& pool, MailboxId mailbox, Epoch epoch, Seconds lease) {
   co_return co_await transact(pool, [&](pqxx::work& tx) {
     const auto result = tx.exec_params(
-        "update lease set until = now() + make_interval(secs => $3) where mailbox_id = $1 and epoch = $2 and until > now()",
+        "update lease set until = now() + make_interval(secs => $3) where mailbox_id = $1 and epoch = $2 and "
+        "until > now()",
         base::raw(mailbox), base::raw(epoch), static_cast<double>(lease.count()));
     return result.affected_rows() == 1;
   });
@@ -139,7 +150,8 @@ Task<bool> renew_lease(Pool& pool, MailboxId mailbox, Epoch epoch, Seconds lease
 Task<void> finish_work(Pool& pool, WorkEnd end) {
   co_await transact(pool, [&](pqxx::work& tx) {
     const std::int64_t id = base::raw(end.item.mailbox);
-    const auto owned = tx.exec_params("delete from lease where mailbox_id = $1 and epoch = $2", id, base::raw(end.item.epoch));
+    const auto owned = tx.exec_params("delete from lease where mailbox_id = $1 and epoch = $2", id,
+                                      base::raw(end.item.epoch));
     if (owned.affected_rows() == 0) return;  // somebody else took over: the end is theirs to tell
     if (end.postponed) return;
     if (end.failure)
@@ -153,19 +165,25 @@ Task<std::size_t> raise_due(Pool& pool, TimerSettings settings) {
   co_return co_await transact(pool, [&](pqxx::work& tx) {
     const auto retries = tx.exec(
         "insert into dirty (mailbox_id, generation, cause, class, full_compare, first_seen) "
-        "select r.mailbox_id, nextval('dirty_generation'), 'retry', 0, false, r.since from retry r join mailbox m on m.id = r.mailbox_id "
-        "where r.due_at <= now() and m.participates and not exists (select 1 from dirty d where d.mailbox_id = r.mailbox_id)");
+        "select r.mailbox_id, nextval('dirty_generation'), 'retry', 0, false, r.since from retry r join "
+        "mailbox m on m.id = r.mailbox_id "
+        "where r.due_at <= now() and m.participates and not exists (select 1 from dirty d where d.mailbox_id "
+        "= r.mailbox_id)");
     const auto reviews = tx.exec_params(
-        "with due as (update mailbox set review_due_at = now() + make_interval(secs => $1 * (0.9 + 0.1 * random())), "
-        "    rebuild_due_at = case when rebuild_due_at <= now() then now() + make_interval(secs => $2) else rebuild_due_at end "
+        "with due as (update mailbox set review_due_at = now() + make_interval(secs => $1 * (0.9 + 0.1 * "
+        "random())), "
+        "    rebuild_due_at = case when rebuild_due_at <= now() then now() + make_interval(secs => $2) else "
+        "rebuild_due_at end "
         "  where id in (select id from mailbox where participates and review_due_at <= now() limit 200) "
         "  returning id, (rebuild_due_at > now() + make_interval(secs => $2 - 1)) as complete) "
         "insert into dirty (mailbox_id, generation, cause, class, full_compare) "
-        "select id, nextval('dirty_generation'), 'review', case when (select compared_at from mailbox m where m.id = due.id) is null "
+        "select id, nextval('dirty_generation'), 'review', case when (select compared_at from mailbox m "
+        "where m.id = due.id) is null "
         "then 1 else 2 end, complete from due "
         "on conflict (mailbox_id) do update set full_compare = dirty.full_compare or excluded.full_compare, "
         "generation = excluded.generation",
-        static_cast<double>(settings.review_interval.count()), static_cast<double>(settings.rebuild_interval.count()));
+        static_cast<double>(settings.review_interval.count()),
+        static_cast<double>(settings.rebuild_interval.count()));
     const std::size_t made = retries.affected_rows() + reviews.affected_rows();
     if (made > 0) tx.exec("select pg_notify('mirrord_wake', 'dirty')");
     return made;
@@ -173,7 +191,8 @@ Task<std::size_t> raise_due(Pool& pool, TimerSettings settings) {
 }
 
 Task<void> free_leases_of(Pool& pool, std::string node) {
-  co_await transact(pool, [&](pqxx::work& tx) { tx.exec_params("delete from lease where holder = $1", node); });
+  co_await transact(pool,
+                    [&](pqxx::work& tx) { tx.exec_params("delete from lease where holder = $1", node); });
 }
 
 }  // namespace mirror::db

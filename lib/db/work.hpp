@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Work as rows: dirty mailboxes, leases with an epoch, retries. A dirty row is cleared only by the generation that was
-// taken; failed work leaves a retry row with a due time (law 4). One writer per target mailbox (law 7).
+// Work as rows: dirty mailboxes, leases with an epoch, retries. A dirty row is cleared only by the generation
+// that was taken; failed work leaves a retry row with a due time (law 4). One writer per target mailbox (law
+// 7).
 
 #include <chrono>
 #include <optional>
@@ -32,18 +33,18 @@ struct WorkItem {
   LinkId link{};
   StoreId source_store{};
   StoreId target_store{};
-  std::string name;                 // owner on the source
-  std::string target_name;          // owner on the target
+  std::string name;         // owner on the source
+  std::string target_name;  // owner on the target
   std::string cause;
   WorkClass work_class = WorkClass::live;
   bool full_compare = false;
   Generation generation{};
   Epoch epoch{};
-  double waited_seconds = 0;        // since first_seen, at the time it was taken
+  double waited_seconds = 0;  // since first_seen, at the time it was taken
 };
 
-// Marks mailboxes dirty: a new generation each; the first cause, first_seen and the more urgent class stay. Wakes
-// the dispatchers. delay: short coalescing before the row is due.
+// Marks mailboxes dirty: a new generation each; the first cause, first_seen and the more urgent class stay.
+// Wakes the dispatchers. delay: short coalescing before the row is due.
 Task<void> mark_dirty(Pool& pool, std::vector<MailboxId> mailboxes, std::string cause, WorkClass work_class,
                       bool full_compare, Millis delay);
 
@@ -53,7 +54,8 @@ struct TakeSettings {
   Seconds lease{60};
   std::size_t reserve_for_live = 1;  // workers kept free of first copies and reviews
 };
-// Takes due work in the order live, first copy, review, under the lease; nothing unless the site is mirroring.
+// Takes due work in the order live, first copy, review, under the lease; nothing unless the site is
+// mirroring.
 Task<std::vector<WorkItem>> take_work(Pool& pool, TakeSettings settings);
 // How long until the next row is due (at most limit); for the dispatcher's sleep.
 Task<Millis> next_due(Pool& pool, Millis limit);
@@ -67,15 +69,15 @@ struct MailboxTotals {
   std::int64_t octets = 0;
 };
 
-// Ends a piece of work. Success: the dirty row goes if its generation is still the one taken, the retry row goes.
-// Failure: the retry row is written with its due time and the dirty row goes. Always frees the lease.
+// Ends a piece of work. Success: the dirty row goes if its generation is still the one taken, the retry row
+// goes. Failure: the retry row is written with its due time and the dirty row goes. Always frees the lease.
 struct WorkEnd {
   WorkItem item;
   std::optional<base::Failure> failure;
   Seconds retry_in{60};
-  bool postponed = false;           // a store is down: the mailbox is not to blame, its row stays and waits
-  bool again = false;               // success, but a further pass is wanted at once (mark stays)
-  bool full = false;                // every folder was compared completely
+  bool postponed = false;  // a store is down: the mailbox is not to blame, its row stays and waits
+  bool again = false;      // success, but a further pass is wanted at once (mark stays)
+  bool full = false;       // every folder was compared completely
   std::optional<MailboxTotals> totals;
 };
 Task<void> finish_work(Pool& pool, WorkEnd end);
@@ -86,7 +88,8 @@ struct TimerSettings {
   Seconds rebuild_interval{24 * 3600};
 };
 Task<std::size_t> raise_due(Pool& pool, TimerSettings settings);
-// The first statement of every process: leases its earlier self left are freed, so that a restart need not wait.
+// The first statement of every process: leases its earlier self left are freed, so that a restart need not
+// wait.
 Task<void> free_leases_of(Pool& pool, std::string node);
 
 }  // namespace mirror::db

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Adopt before append (law 3): every message on the target that the map does not know is compared, by digest, with what
-// we may have sent; what matches enters the map, what we sent twice is removed, the rest is foreign or unknown.
+// Adopt before append (law 3): every message on the target that the map does not know is compared, by digest,
+// with what we may have sent; what matches enters the map, what we sent twice is removed, the rest is foreign
+// or unknown.
 
 #include "base/fault.hpp"
 #include "mirror/digests.hpp"
@@ -13,14 +14,14 @@ namespace mirror::engine {
 namespace {
 
 struct Candidates {
-  std::map<base::Uid, plan::CopyItem> facts;      // on the target, by target UID
+  std::map<base::Uid, plan::CopyItem> facts;  // on the target, by target UID
   std::map<base::Uid, BodyDigests> digests;
 };
 
 struct Wanted {
-  std::map<base::Uid, plan::CopyItem> facts;      // by source UID
+  std::map<base::Uid, plan::CopyItem> facts;  // by source UID
   std::map<base::Uid, BodyDigests> digests;
-  std::map<base::Uid, db::Intent> intents;        // open ones
+  std::map<base::Uid, db::Intent> intents;  // open ones
   std::vector<plan::Contender> contenders;
 };
 
@@ -53,15 +54,18 @@ Task<Wanted> read_wanted(Pass& pass, FolderWork& folder, const std::vector<db::I
   }
   for (const auto& [uid, digests] : wanted.digests) {
     const auto facts = wanted.facts.find(uid);
-    wanted.contenders.push_back({uid, facts != wanted.facts.end() ? facts->second.flags : base::FlagSet{}, digests.digest, digests.canonical});
+    wanted.contenders.push_back({uid, facts != wanted.facts.end() ? facts->second.flags : base::FlagSet{},
+                                 digests.digest, digests.canonical});
   }
   // Sent, and gone from the source since: the ledger still knows the digest.
   for (const auto& [uid, intent] : wanted.intents)
-    if (!wanted.digests.contains(uid) && intent.digest) wanted.contenders.push_back({uid, {}, *intent.digest, *intent.digest});
+    if (!wanted.digests.contains(uid) && intent.digest)
+      wanted.contenders.push_back({uid, {}, *intent.digest, *intent.digest});
   co_return wanted;
 }
 
-db::Intent intent_for(const Wanted& wanted, base::Uid source, const plan::CopyItem& on_target, bool greeting) {
+db::Intent intent_for(const Wanted& wanted, base::Uid source, const plan::CopyItem& on_target,
+                      bool greeting) {
   db::Intent intent;
   if (const auto open = wanted.intents.find(source); open != wanted.intents.end()) intent = open->second;
   intent.source = source;
@@ -79,23 +83,25 @@ db::Intent intent_for(const Wanted& wanted, base::Uid source, const plan::CopyIt
   return intent;
 }
 
-// A send whose digest never reached the ledger and whose source is gone: equal size, date and Message-ID decide.
+// A send whose digest never reached the ledger and whose source is gone: equal size, date and Message-ID
+// decide.
 void match_by_facts(const Wanted& wanted, const Candidates& present, plan::Match& match) {
   for (const auto& [uid, intent] : wanted.intents) {
     if (intent.digest || wanted.digests.contains(uid)) continue;
-    const auto found = std::find_if(match.strangers.begin(), match.strangers.end(), [&](const base::Uid target) {
-      const auto facts = present.facts.find(target);
-      return facts != present.facts.end() && facts->second.size == intent.size && facts->second.date == intent.date &&
-             facts->second.message_id_hash == intent.message_id_hash;
-    });
+    const auto found =
+        std::find_if(match.strangers.begin(), match.strangers.end(), [&](const base::Uid target) {
+          const auto facts = present.facts.find(target);
+          return facts != present.facts.end() && facts->second.size == intent.size &&
+                 facts->second.date == intent.date && facts->second.message_id_hash == intent.message_id_hash;
+        });
     if (found == match.strangers.end()) continue;
     match.pairs.push_back({uid, *found, true});
     match.strangers.erase(found);
   }
 }
 
-Task<void> save_pairs(Pass& pass, FolderWork& folder, const Wanted& wanted, const Candidates& present, const plan::Match& match,
-                      base::Uid floor) {
+Task<void> save_pairs(Pass& pass, FolderWork& folder, const Wanted& wanted, const Candidates& present,
+                      const plan::Match& match, base::Uid floor) {
   db::WindowResult result;
   result.folder_name = folder.row.target_name;
   result.mailbox_name = pass.item.name;
@@ -137,40 +143,47 @@ Task<void> save_pairs(Pass& pass, FolderWork& folder, const Wanted& wanted, cons
   co_await db::quarantine(pass.world.pool, pass.item.mailbox, std::move(altered));
 }
 
-// Law 3, late copies: surplus is removed only when the ledger shows a send of that digest with no UID accounted for.
+// Law 3, late copies: surplus is removed only when the ledger shows a send of that digest with no UID
+// accounted for.
 Task<bool> remove_late_copy(Pass& pass, FolderWork& folder, base::Uid target, const db::Intent& intent) {
   base::UidSet one;
   one.add(target);
-  const auto step = co_await db::open_step(pass.world.pool, pass.fence, folder.row.id, "expunge", "{\"late_copy\": true}");
+  const auto step =
+      co_await db::open_step(pass.world.pool, pass.fence, folder.row.id, "expunge", "{\"late_copy\": true}");
   pass.permit();
   if (!pass.may_send()) pass.too_late();
   const auto reply = co_await pass.target->expunge(one);
   co_await db::close_step(pass.world.pool, step);
   if (!reply.ok()) co_return false;
-  co_await db::spend_late_copy(pass.world.pool, pass.fence, folder.key(), intent.id, target, folder.row.target_name);
+  co_await db::spend_late_copy(pass.world.pool, pass.fence, folder.key(), intent.id, target,
+                               folder.row.target_name);
   ++pass.counts.removed;
   co_return true;
 }
 
-Task<void> settle_strangers(Pass& pass, FolderWork& folder, const Candidates& present, std::vector<db::Intent> absent,
-                            const std::vector<base::Uid>& strangers) {
+Task<void> settle_strangers(Pass& pass, FolderWork& folder, const Candidates& present,
+                            std::vector<db::Intent> absent, const std::vector<base::Uid>& strangers) {
   std::vector<db::Extra> extras;
   for (const auto target : strangers) {
     const auto digests = present.digests.find(target);
     const auto facts = present.facts.find(target);
     if (digests == present.digests.end() || facts == present.facts.end()) continue;  // gone meanwhile
-    const auto late = std::find_if(absent.begin(), absent.end(), [&](const auto& intent) { return intent.digest == digests->second.digest; });
+    const auto late = std::find_if(absent.begin(), absent.end(), [&](const auto& intent) {
+      return intent.digest == digests->second.digest;
+    });
     if (late != absent.end()) {
       const bool removed = co_await remove_late_copy(pass, folder, target, *late);
       absent.erase(late);
       if (removed) continue;
     }
-    extras.push_back({target, !folder.row.memory, facts->second.size, facts->second.date.unix_seconds, digests->second.digest});
+    extras.push_back({target, !folder.row.memory, facts->second.size, facts->second.date.unix_seconds,
+                      digests->second.digest});
   }
   (folder.row.memory ? pass.counts.foreign : pass.counts.unknown) += extras.size();
   for (const auto& extra : extras) folder.row.extra_uids.add(extra.target);
   (folder.row.memory ? folder.row.foreign : folder.row.unknown) += extras.size();
-  co_await db::save_extras(pass.world.pool, pass.fence, folder.key(), std::move(extras), folder.target_view.uidnext);
+  co_await db::save_extras(pass.world.pool, pass.fence, folder.key(), std::move(extras),
+                           folder.target_view.uidnext);
 }
 
 }  // namespace
@@ -183,8 +196,10 @@ Task<void> adopt(Pass& pass, FolderWork& folder) {
     co_return;
   }
   const auto intents = co_await db::load_intents(pass.world.pool, folder.key());
-  const Candidates present = strangers.empty() ? Candidates{} : co_await read_candidates(pass, folder.plan.strangers);
-  const Wanted wanted = co_await read_wanted(pass, folder, strangers.empty() ? std::vector<db::Intent>{} : intents);
+  const Candidates present =
+      strangers.empty() ? Candidates{} : co_await read_candidates(pass, folder.plan.strangers);
+  const Wanted wanted =
+      co_await read_wanted(pass, folder, strangers.empty() ? std::vector<db::Intent>{} : intents);
 
   std::vector<plan::Contender> contenders;
   for (const auto& [uid, digests] : present.digests)

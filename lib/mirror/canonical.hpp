@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The canonical form of a message: what servers are known to alter is made alike, so that an altered copy is still
-// recognised (NUL read as 0x80, 8-bit header octets as X, bare line feeds as CRLF). Only for recognising; nothing
-// canonical is ever sent.
+// The canonical form of a message: what servers are known to alter is made alike, so that an altered copy is
+// still recognised (NUL read as 0x80, 8-bit header octets as X, bare line feeds as CRLF). Only for
+// recognising; nothing canonical is ever sent.
 
 #include <string>
 #include <string_view>

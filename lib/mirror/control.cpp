@@ -13,15 +13,17 @@ namespace {
 namespace log = base::log;
 
 constexpr Millis k_safe_point{8000};  // law 9: ten seconds at most, less the heartbeat
-constexpr int k_misses = 5;           // heartbeats without the database until this node counts itself suspended
+constexpr int k_misses = 5;  // heartbeats without the database until this node counts itself suspended
 
 // Closes the gate and waits until every pass has let go; withheld octets are closed, never released.
 Task<void> close_gate(World& world, Gate& gate, Wake& work) {
   gate.set_open(false);
   work.signal();
-  for (Millis waited{0}; gate.inside() > 0 && waited < k_safe_point; waited += Millis(20)) co_await net::sleep_for(Millis(20));
+  for (Millis waited{0}; gate.inside() > 0 && waited < k_safe_point; waited += Millis(20))
+    co_await net::sleep_for(Millis(20));
   world.sessions.close_idle(true);
-  if (gate.inside() > 0) log::error("site.slow", "suspending waits for work in flight", {{"code", "MRD-MIR-020"}});
+  if (gate.inside() > 0)
+    log::error("site.slow", "suspending waits for work in flight", {{"code", "MRD-MIR-020"}});
 }
 
 Task<void> obey(World& world, Gate& gate, Wake& work, const db::SiteState& site) {
@@ -38,18 +40,21 @@ Task<void> join_site(World& world) {
   const auto& settings = world.settings;
   const auto mark = read_site_mark(settings.state_directory);
   auto site = co_await db::load_site(world.pool);
-  const bool other = !mark.system_identifier.empty() && !site.system_identifier.empty() && mark.system_identifier != site.system_identifier;
+  const bool other = !mark.system_identifier.empty() && !site.system_identifier.empty() &&
+                     mark.system_identifier != site.system_identifier;
   if (other || base::raw(site.epoch) < mark.epoch) {
     const std::string reason = other ? "MRD-DB-010: this is another database cluster than before"
                                      : "MRD-DB-010: the database is older than what this node has seen";
-    log::error("site.went_back", "the database went back in time; starting suspended", {{"code", "MRD-DB-010"}, {"reason", reason}});
+    log::error("site.went_back", "the database went back in time; starting suspended",
+               {{"code", "MRD-DB-010"}, {"reason", reason}});
     co_await db::force_suspended(world.pool, reason, base::Epoch{mark.epoch});
     site = co_await db::load_site(world.pool);
   }
   write_site_mark(settings.state_directory, {base::raw(site.epoch), site.system_identifier});
   co_await db::free_leases_of(world.pool, settings.node);
   co_await db::requeue_runs_of(world.pool, settings.node);
-  co_await db::heartbeat(world.pool, settings.node, settings.host, settings.version, site.mirroring() ? site.epoch : base::Epoch{});
+  co_await db::heartbeat(world.pool, settings.node, settings.host, settings.version,
+                         site.mirroring() ? site.epoch : base::Epoch{});
 }
 
 Task<void> control(World& world, Gate& gate, Wake& site_wake, Wake& work, net::Offload& offload) {
@@ -60,7 +65,8 @@ Task<void> control(World& world, Gate& gate, Wake& site_wake, Wake& work, net::O
   for (;;) {
     std::optional<Failure> failure;
     try {
-      auto site = co_await db::heartbeat(world.pool, settings.node, settings.host, settings.version, in_effect);
+      auto site =
+          co_await db::heartbeat(world.pool, settings.node, settings.host, settings.version, in_effect);
       misses = 0;
       co_await obey(world, gate, work, site);
       const bool settled = gate.open() || gate.inside() == 0;
@@ -71,15 +77,18 @@ Task<void> control(World& world, Gate& gate, Wake& site_wake, Wake& work, net::O
         site = co_await db::heartbeat(world.pool, settings.node, settings.host, settings.version, in_effect);
       }
       if (site.state != last_state) {
-        log::info("site.state", "the site state", {{"state", site.state}, {"actor", site.actor}, {"reason", site.reason}});
-        if (!last_state.empty()) co_await run_hooks(offload, settings.hook_directory, site.state, last_state, site.reason);
+        log::info("site.state", "the site state",
+                  {{"state", site.state}, {"actor", site.actor}, {"reason", site.reason}});
+        if (!last_state.empty())
+          co_await run_hooks(offload, settings.hook_directory, site.state, last_state, site.reason);
         last_state = site.state;
       }
     } catch (const base::Failed& failed) {
       failure = failed.failure();
     }
     if (failure) {
-      log::warning("site.heartbeat", "the heartbeat failed", {{"code", std::string(failure->code())}, {"err", failure->detail()}});
+      log::warning("site.heartbeat", "the heartbeat failed",
+                   {{"code", std::string(failure->code())}, {"err", failure->detail()}});
       // Cut off from the database this node counts itself suspended: others may have decided so.
       if (++misses == k_misses) co_await close_gate(world, gate, work);
     }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The site state as this node obeys it (law 9): heartbeats, the gate, the epoch kept outside the database, and hooks on
-// state changes.
+// The site state as this node obeys it (law 9): heartbeats, the gate, the epoch kept outside the database,
+// and hooks on state changes.
 
 #include "mirror/gate.hpp"
 #include "mirror/pass.hpp"
@@ -11,8 +11,8 @@
 
 namespace mirror::engine {
 
-// Before anything else: a database older than what this node has seen (restored, promoted without its last commits,
-// another cluster) starts suspended. Registers the node and frees what an earlier life left.
+// Before anything else: a database older than what this node has seen (restored, promoted without its last
+// commits, another cluster) starts suspended. Registers the node and frees what an earlier life left.
 Task<void> join_site(World& world);
 
 // Runs until cancelled. work: woken when the gate opens.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Copying what a folder lacks: facts, windows, answers; what a server refuses is isolated and quarantined, so that one
-// message never stops the rest (law 6).
+// Copying what a folder lacks: facts, windows, answers; what a server refuses is isolated and quarantined, so
+// that one message never stops the rest (law 6).
 
 #include "base/fault.hpp"
 #include "mirror/copy_window.hpp"
@@ -12,8 +12,8 @@ namespace {
 
 constexpr std::size_t k_facts_at_once = 2000;
 
-db::Quarantined quarantine_row(const FolderWork& folder, base::Uid source, std::string kind, const Failure& failure,
-                               std::string server_text) {
+db::Quarantined quarantine_row(const FolderWork& folder, base::Uid source, std::string kind,
+                               const Failure& failure, std::string server_text) {
   db::Quarantined row;
   row.folder = folder.row.id;
   row.folder_name = folder.row.source_name;
@@ -25,7 +25,8 @@ db::Quarantined quarantine_row(const FolderWork& folder, base::Uid source, std::
   return row;
 }
 
-// What the target's server says of what it stored: size and date for later deletions, and whether it altered anything.
+// What the target's server says of what it stored: size and date for later deletions, and whether it altered
+// anything.
 Task<void> read_back(Pass& pass, FolderWork& folder, const std::vector<db::Stored>& stored) {
   std::map<base::Uid, const db::Stored*> by_target;
   base::UidSet uids;
@@ -49,7 +50,8 @@ Task<void> read_back(Pass& pass, FolderWork& folder, const std::vector<db::Store
       row.got = fmt::format("{} octets, {}", *m.size, m.date->text());
       altered.push_back(std::move(row));
     }
-    if (m.flags && !(plan::storable(*m.flags, folder.keeps) == plan::storable(s.intent.flags, folder.keeps))) {
+    if (m.flags &&
+        !(plan::storable(*m.flags, folder.keeps) == plan::storable(s.intent.flags, folder.keeps))) {
       for (const auto& word : s.intent.flags.words())
         if (!m.flags->contains(word)) {
           auto row = quarantine_row(folder, s.intent.source, "flag", Failure("MRD-MIR-002", ""), "");
@@ -65,7 +67,8 @@ Task<void> read_back(Pass& pass, FolderWork& folder, const std::vector<db::Store
   co_await db::quarantine(pass.world.pool, pass.item.mailbox, std::move(altered));
 }
 
-Task<void> record(Pass& pass, FolderWork& folder, WindowOutcome& outcome, std::vector<base::IntentId> absent) {
+Task<void> record(Pass& pass, FolderWork& folder, WindowOutcome& outcome,
+                  std::vector<base::IntentId> absent) {
   db::WindowResult result;
   result.folder_name = folder.row.target_name;
   result.mailbox_name = pass.item.name;
@@ -88,8 +91,10 @@ void raise_wide(const imap::Reply& refusal, const FolderWork& folder) {
   if (failure.scope() != base::Scope::message) throw base::Failed(failure);
 }
 
-Task<void> quarantine_one(Pass& pass, FolderWork& folder, const plan::CopyItem& item, const imap::Reply& refusal) {
-  auto row = quarantine_row(folder, item.source, "message", imap::failure_of(refusal, "APPEND", folder.row.target_name), refusal.text);
+Task<void> quarantine_one(Pass& pass, FolderWork& folder, const plan::CopyItem& item,
+                          const imap::Reply& refusal) {
+  auto row = quarantine_row(folder, item.source, "message",
+                            imap::failure_of(refusal, "APPEND", folder.row.target_name), refusal.text);
   row.size = item.size;
   std::vector<db::Quarantined> rows;
   rows.push_back(std::move(row));
@@ -99,7 +104,8 @@ Task<void> quarantine_one(Pass& pass, FolderWork& folder, const plan::CopyItem& 
 }
 
 // After a NO, or an OK without usable UIDs: look what is there, then send the rest one by one.
-Task<void> resolve(Pass& pass, FolderWork& folder, const std::vector<plan::CopyItem>& items, WindowOutcome& outcome) {
+Task<void> resolve(Pass& pass, FolderWork& folder, const std::vector<plan::CopyItem>& items,
+                   WindowOutcome& outcome) {
   if (outcome.unresolved.empty()) co_return;
   std::set<base::Uid> open;
   for (const auto& intent : outcome.unresolved) open.insert(intent.source);
@@ -140,7 +146,8 @@ Task<void> resolve(Pass& pass, FolderWork& folder, const std::vector<plan::CopyI
   folder.plan.copy = copied_plan;
 }
 
-Task<void> copy_window(Pass& pass, FolderWork& folder, std::vector<plan::CopyItem> items, std::vector<db::Stored>& stored) {
+Task<void> copy_window(Pass& pass, FolderWork& folder, std::vector<plan::CopyItem> items,
+                       std::vector<db::Stored>& stored) {
   auto outcome = co_await send_window(pass, folder, items, items.size() > 1);
   co_await record(pass, folder, outcome, {});
   stored.insert(stored.end(), outcome.stored.begin(), outcome.stored.end());

@@ -36,16 +36,18 @@ Task<void> commit_intents(Pass* pass, db::FolderKey key, std::vector<db::Intent>
   base::fault_point("intents.committed");
 }
 
-// Receives the streamed FETCH and passes each message on. The octet an AppendStream withholds for message i is
-// released when message i+1 begins, or at the end of the window.
+// Receives the streamed FETCH and passes each message on. The octet an AppendStream withholds for message i
+// is released when message i+1 begins, or at the end of the window.
 class Relay final : public imap::BodySink {
  public:
-  Relay(Pass& pass, FolderWork& folder, std::vector<db::Intent>& intents, imap::AppendStream& append, net::TaskGroup& commit)
+  Relay(Pass& pass, FolderWork& folder, std::vector<db::Intent>& intents, imap::AppendStream& append,
+        net::TaskGroup& commit)
       : pass_(pass), folder_(folder), intents_(intents), append_(append), commit_(commit) {}
 
   Task<void> begin(base::Uid uid, std::uint64_t length) override {
     current_ = nullptr;
-    const auto found = std::find_if(intents_.begin(), intents_.end(), [&](const auto& i) { return i.source == uid; });
+    const auto found =
+        std::find_if(intents_.begin(), intents_.end(), [&](const auto& i) { return i.source == uid; });
     if (found == intents_.end() || length == 0 || refusal) co_return;
     if (sent_.contains(uid)) co_return;
     if (!sent_.empty()) co_await release();
@@ -91,16 +93,19 @@ class Relay final : public imap::BodySink {
   std::set<base::Uid> sent_;
 };
 
-std::vector<db::Intent> sent_intents(const std::vector<db::Intent>& intents, const std::set<base::Uid>& sent, bool yes) {
+std::vector<db::Intent> sent_intents(const std::vector<db::Intent>& intents, const std::set<base::Uid>& sent,
+                                     bool yes) {
   std::vector<db::Intent> out;
   for (const auto& intent : intents)
     if (sent.contains(intent.source) == yes) out.push_back(intent);
   return out;
 }
 
-void read_multi_answer(const imap::Reply& reply, const FolderWork& folder, std::vector<db::Intent> sent, WindowOutcome& outcome) {
+void read_multi_answer(const imap::Reply& reply, const FolderWork& folder, std::vector<db::Intent> sent,
+                       WindowOutcome& outcome) {
   const auto answer = reply.ok() ? imap::append_uid(reply) : std::nullopt;
-  const bool usable = answer && answer->uidvalidity == folder.row.target_uidvalidity && answer->uids.count() == sent.size();
+  const bool usable =
+      answer && answer->uidvalidity == folder.row.target_uidvalidity && answer->uids.count() == sent.size();
   const auto uids = usable ? answer->uids.expand(sent.size()) : std::nullopt;
   if (!uids) {
     if (!reply.ok()) outcome.refusal = reply;
@@ -115,8 +120,8 @@ void read_multi_answer(const imap::Reply& reply, const FolderWork& folder, std::
   }
 }
 
-void read_answers(const std::vector<imap::Reply>& replies, bool multi, const FolderWork& folder, std::vector<db::Intent> sent,
-                  WindowOutcome& outcome) {
+void read_answers(const std::vector<imap::Reply>& replies, bool multi, const FolderWork& folder,
+                  std::vector<db::Intent> sent, WindowOutcome& outcome) {
   if (multi) {
     read_multi_answer(replies.front(), folder, std::move(sent), outcome);
     return;
@@ -129,8 +134,8 @@ void read_answers(const std::vector<imap::Reply>& replies, bool multi, const Fol
   }
 }
 
-Task<WindowOutcome> run_window(Pass& pass, FolderWork& folder, std::vector<db::Intent>& intents, bool allow_multi,
-                               net::TaskGroup& commit) {
+Task<WindowOutcome> run_window(Pass& pass, FolderWork& folder, std::vector<db::Intent>& intents,
+                               bool allow_multi, net::TaskGroup& commit) {
   base::UidSet uids;
   for (const auto& intent : intents) uids.add(intent.source);
   const auto append = pass.target->append(folder.row.target_name, intents.size(), allow_multi);
@@ -162,7 +167,8 @@ Task<WindowOutcome> run_window(Pass& pass, FolderWork& folder, std::vector<db::I
 
 }  // namespace
 
-Task<WindowOutcome> send_window(Pass& pass, FolderWork& folder, std::vector<plan::CopyItem> items, bool allow_multi) {
+Task<WindowOutcome> send_window(Pass& pass, FolderWork& folder, std::vector<plan::CopyItem> items,
+                                bool allow_multi) {
   auto intents = intents_of(folder, items);
   const auto executor = co_await net::asio::this_coro::executor;
   net::TaskGroup commit(executor);

@@ -1,22 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// One window of messages from the source to the target (law 3): intents are committed before the last octet of the
-// first literal leaves, digests before the last octet of the last. Literals stream meanwhile; nothing holds a message.
+// One window of messages from the source to the target (law 3): intents are committed before the last octet
+// of the first literal leaves, digests before the last octet of the last. Literals stream meanwhile; nothing
+// holds a message.
 
 #include "mirror/pass.hpp"
 
 namespace mirror::engine {
 
 struct WindowOutcome {
-  std::vector<db::Stored> stored;                    // answered with a UID
-  std::vector<db::Intent> unresolved;                // sent, but the answer does not say what is stored
-  std::vector<db::Intent> gone;                      // never sent: not on the source any more
-  std::optional<imap::Reply> refusal;                // the last NO or BAD, if any
+  std::vector<db::Stored> stored;      // answered with a UID
+  std::vector<db::Intent> unresolved;  // sent, but the answer does not say what is stored
+  std::vector<db::Intent> gone;        // never sent: not on the source any more
+  std::optional<imap::Reply> refusal;  // the last NO or BAD, if any
 };
 
-// The source has the folder EXAMINEd. A lost connection throws, after the target was closed: what was withheld
-// never left.
-Task<WindowOutcome> send_window(Pass& pass, FolderWork& folder, std::vector<plan::CopyItem> items, bool allow_multi);
+// The source has the folder EXAMINEd. A lost connection throws, after the target was closed: what was
+// withheld never left.
+Task<WindowOutcome> send_window(Pass& pass, FolderWork& folder, std::vector<plan::CopyItem> items,
+                                bool allow_multi);
 
 }  // namespace mirror::engine

@@ -17,8 +17,8 @@ struct BodyDigests {
   std::uint64_t length = 0;
 };
 
-// Of the selected folder. A message gone meanwhile is missing from the result. Throws base::Failed when the server
-// refuses.
+// Of the selected folder. A message gone meanwhile is missing from the result. Throws base::Failed when the
+// server refuses.
 net::Task<std::map<base::Uid, BodyDigests>> read_digests(imap::Session& session, base::UidSet uids);
 
 }  // namespace mirror::engine

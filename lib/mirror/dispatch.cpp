@@ -27,13 +27,15 @@ Seconds probe_pause(const Settings& settings, const Failure& failure) {
   return refused ? settings.probe_refused : settings.probe_first;
 }
 
-
 std::string run_detail(const PassCounts& c) {
-  return fmt::format("{{\"copied\": {}, \"adopted\": {}, \"octets\": {}, \"flags\": {}, \"removed\": {}, \"held\": {}, \"lost\": {}, "
-                     "\"foreign\": {}, \"unknown\": {}, \"folders_created\": {}, \"folders_renamed\": {}, \"folders_removed\": {}, "
-                     "\"subscriptions\": {}, \"quarantined\": {}, \"changes\": {}}}",
-                     c.copied, c.adopted, c.octets, c.flags, c.removed, c.held, c.lost, c.foreign, c.unknown, c.folders_created,
-                     c.folders_renamed, c.folders_removed, c.subscriptions, c.quarantined, c.changes());
+  return fmt::format(
+      "{{\"copied\": {}, \"adopted\": {}, \"octets\": {}, \"flags\": {}, \"removed\": {}, \"held\": {}, "
+      "\"lost\": {}, "
+      "\"foreign\": {}, \"unknown\": {}, \"folders_created\": {}, \"folders_renamed\": {}, "
+      "\"folders_removed\": {}, "
+      "\"subscriptions\": {}, \"quarantined\": {}, \"changes\": {}}}",
+      c.copied, c.adopted, c.octets, c.flags, c.removed, c.held, c.lost, c.foreign, c.unknown,
+      c.folders_created, c.folders_renamed, c.folders_removed, c.subscriptions, c.quarantined, c.changes());
 }
 
 Task<void> end_run_share(World& world, const db::WorkItem& item, bool ok, const std::string& detail) {
@@ -87,9 +89,12 @@ Task<void> store_trouble(World& world, const db::WorkItem& item, const Failure& 
   // The failure names its store in the words of the session; when it does not, both are probed.
   const auto source = world.book.store(item.source_store);
   const auto target = world.book.store(item.target_store);
-  const auto names = [&](const auto& store) { return store && failure.detail().find(store->record.name) != std::string::npos; };
+  const auto names = [&](const auto& store) {
+    return store && failure.detail().find(store->record.name) != std::string::npos;
+  };
   const bool both = !names(source) && !names(target);
-  for (const auto& [id, blamed] : {std::pair(item.source_store, both || names(source)), std::pair(item.target_store, both || names(target))}) {
+  for (const auto& [id, blamed] : {std::pair(item.source_store, both || names(source)),
+                                   std::pair(item.target_store, both || names(target))}) {
     if (!blamed) continue;
     world.sessions.set_down(id, true);
     co_await db::store_down(world.pool, id, failure, probe_pause(world.settings, failure));
@@ -116,7 +121,8 @@ Task<void> end_with_result(World& world, db::WorkItem item, PassResult result) {
   co_await db::store_up(world.pool, item.source_store);
   co_await db::store_up(world.pool, item.target_store);
   for (const auto& [store, traffic] : world.sessions.take_traffic())
-    co_await db::add_traffic(world.pool, store, traffic.octets_in, traffic.octets_out, store == item.target_store ? result.counts.copied : 0);
+    co_await db::add_traffic(world.pool, store, traffic.octets_in, traffic.octets_out,
+                             store == item.target_store ? result.counts.copied : 0);
   db::WorkEnd end;
   end.item = item;
   end.failure = result.failure;
@@ -144,14 +150,17 @@ Task<void> work_on(World& world, Gate& gate, Wake& wake, db::WorkItem item) {
   wake.signal();
 }
 
-// A database that is away ends the piece of work, not the dispatcher: the lease runs out and the row is taken again.
+// A database that is away ends the piece of work, not the dispatcher: the lease runs out and the row is taken
+// again.
 Task<void> work_on_guarded(World& world, Gate& gate, Wake& wake, db::WorkItem item) {
   const std::string name = item.name;
   try {
     co_await work_on(world, gate, wake, std::move(item));
   } catch (const base::Failed& failed) {
     log::error("pass.unrecorded", "the end of a pass could not be recorded; its lease will run out",
-               {{"mailbox", name}, {"code", std::string(failed.failure().code())}, {"err", failed.failure().detail()}});
+               {{"mailbox", name},
+                {"code", std::string(failed.failure().code())},
+                {"err", failed.failure().detail()}});
   }
 }
 
@@ -170,10 +179,13 @@ Task<void> dispatch(World& world, Gate& gate, Wake& wake) {
         db::TakeSettings take;
         take.node = world.settings.node;
         take.limit = world.settings.workers - group.size();
-        take.reserve_for_live = take.limit == world.settings.workers || world.settings.workers == 1 ? 0 : (group.size() + 1 >= world.settings.workers ? 1 : 0);
+        take.reserve_for_live = take.limit == world.settings.workers || world.settings.workers == 1
+                                    ? 0
+                                    : (group.size() + 1 >= world.settings.workers ? 1 : 0);
         take.lease = world.settings.lease;
         auto items = co_await db::take_work(world.pool, take);
-        for (auto& item : items) group.spawn("pass " + item.name, work_on_guarded(world, gate, wake, std::move(item)));
+        for (auto& item : items)
+          group.spawn("pass " + item.name, work_on_guarded(world, gate, wake, std::move(item)));
         pause = items.empty() ? co_await db::next_due(world.pool, interval) : Millis(0);
       }
       if (!gate.open()) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The dispatcher: takes due work from the table, runs N mailboxes in parallel, ends each piece with what came of it.
-// It looks at once when woken and at the latest every pass interval.
+// The dispatcher: takes due work from the table, runs N mailboxes in parallel, ends each piece with what came
+// of it. It looks at once when woken and at the latest every pass interval.
 
 #include <functional>
 

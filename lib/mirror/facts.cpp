@@ -35,7 +35,9 @@ net::Task<std::vector<plan::CopyItem>> read_facts(imap::Session& session, base::
   });
   if (!reply.ok()) throw base::Failed(imap::failure_of(reply, "FETCH", session.selected()));
   std::sort(items.begin(), items.end(), [](const auto& a, const auto& b) { return a.source < b.source; });
-  items.erase(std::unique(items.begin(), items.end(), [](const auto& a, const auto& b) { return a.source == b.source; }), items.end());
+  items.erase(std::unique(items.begin(), items.end(),
+                          [](const auto& a, const auto& b) { return a.source == b.source; }),
+              items.end());
   co_return items;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Status changes: absolute flag sets, grouped, pipelined; read back once, so that a flag the target does not keep is
-// reported and not set again and again.
+// Status changes: absolute flag sets, grouped, pipelined; read back once, so that a flag the target does not
+// keep is reported and not set again and again.
 
 #include "base/fault.hpp"
 #include "mirror/pass.hpp"
@@ -11,13 +11,15 @@ namespace {
 
 constexpr std::size_t k_groups_at_once = 64;
 
-std::map<base::FlagSet, base::UidSet> grouped(const FolderWork& folder, const std::vector<plan::FlagFix>& fixes) {
+std::map<base::FlagSet, base::UidSet> grouped(const FolderWork& folder,
+                                              const std::vector<plan::FlagFix>& fixes) {
   std::map<base::FlagSet, base::UidSet> groups;
   for (const auto& fix : fixes) groups[plan::storable(fix.wanted, folder.keeps)].add(fix.target);
   return groups;
 }
 
-Task<std::map<base::Uid, base::FlagSet>> flags_on_target(Pass& pass, const std::vector<plan::FlagFix>& fixes) {
+Task<std::map<base::Uid, base::FlagSet>> flags_on_target(Pass& pass,
+                                                         const std::vector<plan::FlagFix>& fixes) {
   base::UidSet uids;
   for (const auto& fix : fixes) uids.add(fix.target);
   std::map<base::Uid, base::FlagSet> has;
@@ -65,7 +67,8 @@ Task<void> apply_flags(Pass& pass, FolderWork& folder) {
   }
   co_await db::save_flags(pass.world.pool, folder.key(), std::move(settled));
   if (fixes.empty()) co_return;
-  const auto step = co_await db::open_step(pass.world.pool, pass.fence, folder.row.id, "flags", fmt::format("{{\"messages\": {}}}", fixes.size()));
+  const auto step = co_await db::open_step(pass.world.pool, pass.fence, folder.row.id, "flags",
+                                           fmt::format("{{\"messages\": {}}}", fixes.size()));
   pass.permit();
   base::fault_point("flags.step");
   std::vector<imap::FlagChange> changes;
@@ -78,7 +81,8 @@ Task<void> apply_flags(Pass& pass, FolderWork& folder) {
   for (std::size_t at = 0; at < changes.size(); at += k_groups_at_once) {
     if (!pass.may_send()) pass.too_late();
     const auto last = std::min(changes.size(), at + k_groups_at_once);
-    const auto replies = co_await pass.target->store({changes.begin() + static_cast<std::ptrdiff_t>(at), changes.begin() + static_cast<std::ptrdiff_t>(last)});
+    const auto replies = co_await pass.target->store({changes.begin() + static_cast<std::ptrdiff_t>(at),
+                                                      changes.begin() + static_cast<std::ptrdiff_t>(last)});
     for (const auto& reply : replies)
       if (!reply.ok()) {
         folder.trouble = true;
@@ -90,13 +94,15 @@ Task<void> apply_flags(Pass& pass, FolderWork& folder) {
   auto refused = not_kept(folder, fixes, has);
   std::vector<db::FlagResult> results;
   for (auto& fix : fixes)
-    if (has.contains(fix.target)) results.push_back({fix.source, fix.target, std::move(fix.before), std::move(fix.wanted), fix.drift});
+    if (has.contains(fix.target))
+      results.push_back({fix.source, fix.target, std::move(fix.before), std::move(fix.wanted), fix.drift});
   pass.counts.flags += results.size();
   if (folder.trouble) {
     co_await db::close_step(pass.world.pool, step);
     co_return;
   }
-  co_await db::save_flag_results(pass.world.pool, pass.fence, folder.key(), step, folder.row.target_name, std::move(results));
+  co_await db::save_flag_results(pass.world.pool, pass.fence, folder.key(), step, folder.row.target_name,
+                                 std::move(results));
   pass.counts.quarantined += refused.size();
   co_await db::quarantine(pass.world.pool, pass.item.mailbox, std::move(refused));
 }

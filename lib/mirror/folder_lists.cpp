@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The folders of a mailbox: LIST on both sides, plan, rename, create, subscribe. Each change on the target is a step.
+// The folders of a mailbox: LIST on both sides, plan, rename, create, subscribe. Each change on the target is
+// a step.
 
 #include <map>
 
@@ -11,7 +12,8 @@ namespace mirror::engine {
 
 namespace {
 
-const std::set<std::string> k_special_use = {"\\archive", "\\drafts", "\\flagged", "\\junk", "\\sent", "\\trash", "\\important"};
+const std::set<std::string> k_special_use = {"\\archive", "\\drafts", "\\flagged",  "\\junk",
+                                             "\\sent",    "\\trash",  "\\important"};
 
 plan::ListedFolder listed_of(const imap::Folder& folder) {
   plan::ListedFolder out;
@@ -39,13 +41,20 @@ bool wanted(const Pass& pass, const imap::Folder& folder) {
 }
 
 plan::FolderRow plan_row(const db::FolderRecord& record) {
-  return {record.id, record.source_name, record.target_name, record.source_uidvalidity, record.source_uidnext,
-          record.mailboxid, record.mapped, record.subscribed};
+  return {record.id,
+          record.source_name,
+          record.target_name,
+          record.source_uidvalidity,
+          record.source_uidnext,
+          record.mailboxid,
+          record.mapped,
+          record.subscribed};
 }
 
 bool is_greetings(const Pass& pass, const std::string& name) {
   const auto& masks = pass.source.store().profile.greeting_folders;
-  return std::any_of(masks.begin(), masks.end(), [&](const auto& mask) { return plan::glob_match(mask, name); });
+  return std::any_of(masks.begin(), masks.end(),
+                     [&](const auto& mask) { return plan::glob_match(mask, name); });
 }
 
 // A rename that numbers alone suggest is confirmed by messages: the same UIDs with the same sizes and dates.
@@ -53,9 +62,11 @@ Task<bool> confirm_rename(Pass& pass, const plan::RenameCandidate& candidate) {
   if (candidate.sure) co_return true;
   const db::FolderKey key{candidate.row.id, candidate.row.source_uidvalidity, {}};
   const auto folders = co_await db::load_folders(pass.world.pool, pass.item.mailbox);
-  const auto record = std::find_if(folders.begin(), folders.end(), [&](const auto& f) { return f.id == candidate.row.id; });
+  const auto record =
+      std::find_if(folders.begin(), folders.end(), [&](const auto& f) { return f.id == candidate.row.id; });
   if (record == folders.end()) co_return false;
-  auto rows = co_await db::load_rows(pass.world.pool, {key.folder, record->source_uidvalidity, record->target_uidvalidity});
+  auto rows = co_await db::load_rows(pass.world.pool,
+                                     {key.folder, record->source_uidvalidity, record->target_uidvalidity});
   if (rows.size() > 20) rows.erase(rows.begin(), rows.end() - 20);
   base::UidSet uids;
   std::map<base::Uid, const base::MapRow*> known;
@@ -92,7 +103,8 @@ Task<bool> rename_on_target(Pass& pass, base::FolderId folder, const plan::Renam
     co_return false;
   }
   base::fault_point("folder.renamed");
-  co_await db::save_folder_change(pass.world.pool, pass.fence, step, "folder.renamed_on_target", rename.to, rename.from, rename.to);
+  co_await db::save_folder_change(pass.world.pool, pass.fence, step, "folder.renamed_on_target", rename.to,
+                                  rename.from, rename.to);
   co_return true;
 }
 
@@ -110,14 +122,16 @@ std::string target_name_for(const Pass& pass, const plan::ListedFolder& folder) 
   const std::string base = plan::target_folder_name(folder.name, name_rules(pass, folder));
   std::string name = base;
   for (int n = 2;; ++n) {
-    const bool used = std::any_of(pass.folders.begin(), pass.folders.end(), [&](const auto& f) { return f.row.target_name == name; });
+    const bool used = std::any_of(pass.folders.begin(), pass.folders.end(),
+                                  [&](const auto& f) { return f.row.target_name == name; });
     if (!used) return name;
     name = fmt::format("{}={:02X}", base, n);
   }
 }
 
 bool on_target(const Pass& pass, const std::string& name) {
-  return std::any_of(pass.on_target.begin(), pass.on_target.end(), [&](const auto& f) { return f.name == name && f.selectable; });
+  return std::any_of(pass.on_target.begin(), pass.on_target.end(),
+                     [&](const auto& f) { return f.name == name && f.selectable; });
 }
 
 Task<bool> create_on_target(Pass& pass, FolderWork& folder) {
@@ -130,12 +144,14 @@ Task<bool> create_on_target(Pass& pass, FolderWork& folder) {
   // What counts is what the server lists afterwards: some make another name than the one asked for.
   const auto status = co_await pass.target->status(folder.row.target_name);
   if (there && status) {
-    co_await db::save_folder_change(pass.world.pool, pass.fence, step, "folder.created", folder.row.target_name, "", folder.row.target_name);
+    co_await db::save_folder_change(pass.world.pool, pass.fence, step, "folder.created",
+                                    folder.row.target_name, "", folder.row.target_name);
     ++pass.counts.folders_created;
     co_return true;
   }
   co_await db::close_step(pass.world.pool, step);
-  const Failure failure = there ? Failure("MRD-MIR-004", folder.row.target_name) : folder_failure(reply, "CREATE", folder.row.target_name);
+  const Failure failure = there ? Failure("MRD-MIR-004", folder.row.target_name)
+                                : folder_failure(reply, "CREATE", folder.row.target_name);
   if (failure.scope() == base::Scope::store) throw base::Failed(failure);
   db::Quarantined row;
   row.folder = folder.row.id;
@@ -169,7 +185,8 @@ Task<void> settle_renames(Pass& pass, std::vector<plan::RenameCandidate> candida
   }
   bool ok = true;
   if (!pass.dry_run)
-    for (const auto& rename : plan::order_renames(wanted_steps, fmt::format("mirrord-rename-{}-", pass.fence.epoch)))
+    for (const auto& rename :
+         plan::order_renames(wanted_steps, fmt::format("mirrord-rename-{}-", pass.fence.epoch)))
       ok = ok && co_await rename_on_target(pass, confirmed.front().first.row.id, rename);
   for (const auto& [candidate, to] : confirmed) {
     auto record = records.at(candidate.row.id);
@@ -195,12 +212,14 @@ Task<void> add_fresh(Pass& pass, const plan::ListedFolder& folder) {
   pass.folders.push_back(std::move(work));
 }
 
-void remember_status(Pass& pass, const std::vector<imap::Folder>& source, const std::vector<imap::Folder>& target) {
+void remember_status(Pass& pass, const std::vector<imap::Folder>& source,
+                     const std::vector<imap::Folder>& target) {
   std::map<std::string, const imap::Folder*> by_source, by_target;
   for (const auto& f : source) by_source[f.name] = &f;
   for (const auto& f : target) by_target[f.name] = &f;
   for (auto& folder : pass.folders) {
-    if (const auto s = by_source.find(folder.source.name); s != by_source.end()) folder.source_status = status_text(s->second->status);
+    if (const auto s = by_source.find(folder.source.name); s != by_source.end())
+      folder.source_status = status_text(s->second->status);
     const auto t = by_target.find(folder.row.target_name);
     folder.target_exists = t != by_target.end() && t->second->selectable();
     if (folder.target_exists) folder.target_status = status_text(t->second->status);
@@ -225,18 +244,26 @@ Task<void> gather_folders(Pass& pass) {
     by_id[record.id] = record;
   }
   std::vector<plan::ListedFolder> in_scope;
-  std::vector<plan::FolderRow> out_of_scope;
+  std::vector<plan::ListedFolder> excluded;
   for (const auto& folder : *source) {
     pass.listed.insert(folder.name);
-    if (wanted(pass, folder)) in_scope.push_back(listed_of(folder));
+    if (wanted(pass, folder)) {
+      in_scope.push_back(listed_of(folder));
+      continue;
+    }
     // Not mirrored any more is not deleted: a folder that is listed but out of scope keeps its copy.
-    else
-      std::erase_if(rows, [&](const auto& row) { return row.source_name == folder.name; });
+    std::erase_if(rows, [&](const auto& row) { return row.source_name == folder.name; });
+    excluded.push_back(listed_of(folder));
   }
   for (const auto& folder : *target) {
     pass.on_target.push_back(listed_of(folder));
     if (folder.delimiter != 0) pass.target_delimiter = folder.delimiter;
   }
+  for (const auto& folder : excluded)
+    pass.out_of_scope.insert(plan::target_folder_name(folder.name, name_rules(pass, folder)));
+  for (const auto& folder : in_scope)
+    if (!folder.selectable && folder.subscribed)
+      pass.subscriptions[plan::target_folder_name(folder.name, name_rules(pass, folder))] = true;
 
   plan::FolderPlan plan = plan::plan_folders(rows, in_scope);
   std::vector<std::pair<db::FolderRecord, plan::ListedFolder>> pairs;
@@ -268,20 +295,22 @@ Task<void> gather_folders(Pass& pass) {
 }
 
 Task<void> settle_subscriptions(Pass& pass) {
-  std::vector<std::pair<std::string, bool>> wanted_by_target;
-  for (const auto& folder : pass.folders)
-    if (folder.target_exists) wanted_by_target.emplace_back(folder.row.target_name, folder.source.subscribed);
-  for (const auto& change : plan::plan_subscriptions(wanted_by_target, pass.on_target)) {
+  auto wanted_by_target = pass.subscriptions;
+  for (const auto& folder : pass.folders) wanted_by_target[folder.row.target_name] = folder.source.subscribed;
+  for (const auto& change : plan::plan_subscriptions(wanted_by_target, pass.on_target, pass.out_of_scope)) {
     if (!pass.dry_run) {
       const auto step = co_await db::open_step(pass.world.pool, pass.fence, {}, "subscribe", "{}");
       pass.permit();
       const auto reply = co_await pass.target->subscribe(change.target_name, change.subscribe);
       if (!reply.ok()) {
         co_await db::close_step(pass.world.pool, step);
-        pass.note(folder_failure(reply, "SUBSCRIBE", change.target_name));
+        // Some servers refuse to subscribe a name that has no folder: nothing is lost by that.
+        if (!pass.subscriptions.contains(change.target_name))
+          pass.note(folder_failure(reply, "SUBSCRIBE", change.target_name));
         continue;
       }
-      co_await db::save_folder_change(pass.world.pool, pass.fence, step, change.subscribe ? "folder.subscribed" : "folder.unsubscribed",
+      co_await db::save_folder_change(pass.world.pool, pass.fence, step,
+                                      change.subscribe ? "folder.subscribed" : "folder.unsubscribed",
                                       change.target_name, "", "");
     }
     ++pass.counts.subscriptions;

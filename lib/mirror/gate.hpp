@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The gate is open only while the site is mirroring as far as this node knows (law 9). Whoever opens connections that
-// could write, or schedules work, holds a pass of it; closing waits until all have let go.
+// The gate is open only while the site is mirroring as far as this node knows (law 9). Whoever opens
+// connections that could write, or schedules work, holds a pass of it; closing waits until all have let go.
 
 #include <cstddef>
 

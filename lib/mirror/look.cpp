@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Looking at a folder on both sides: EXAMINE on the source, SELECT on the target, and what to do about the difference.
+// Looking at a folder on both sides: EXAMINE on the source, SELECT on the target, and what to do about the
+// difference.
 
 #include "mirror/pass.hpp"
 #include "net/both.hpp"
@@ -11,7 +12,8 @@ namespace {
 constexpr base::Uid k_first{1};
 constexpr base::Uid k_last{4294967295u};  // never "*": "n:*" always names the last message
 
-std::optional<imap::QresyncPoint> point_of(base::UidValidity uidvalidity, base::ModSeq modseq, bool complete) {
+std::optional<imap::QresyncPoint> point_of(base::UidValidity uidvalidity, base::ModSeq modseq,
+                                           bool complete) {
   if (complete || base::raw(uidvalidity) == 0 || base::raw(modseq) == 0) return std::nullopt;
   imap::QresyncPoint point;
   point.uidvalidity = uidvalidity;
@@ -26,7 +28,8 @@ struct Seen {
 
 void sort_by_uid(std::vector<plan::SeenMessage>& messages) {
   std::sort(messages.begin(), messages.end(), [](const auto& a, const auto& b) { return a.uid < b.uid; });
-  messages.erase(std::unique(messages.begin(), messages.end(), [](const auto& a, const auto& b) { return a.uid == b.uid; }),
+  messages.erase(std::unique(messages.begin(), messages.end(),
+                             [](const auto& a, const auto& b) { return a.uid == b.uid; }),
                  messages.end());
 }
 
@@ -49,16 +52,18 @@ Task<Result<Seen>> view_folder(imap::Session& session, std::string name, bool re
     seen.view.complete = true;
     if (selected->exists > 0) {
       imap::FetchWhat what;
-      const auto reply = co_await session.fetch(imap::UidSet::range(k_first, k_last), what, [&](const imap::MessageData& m) {
-        if (m.uid && m.flags) messages.push_back({*m.uid, *m.flags});
-      });
+      const auto reply =
+          co_await session.fetch(imap::UidSet::range(k_first, k_last), what, [&](const imap::MessageData& m) {
+            if (m.uid && m.flags) messages.push_back({*m.uid, *m.flags});
+          });
       if (!reply.ok()) co_return Result<Seen>(imap::failure_of(reply, "FETCH", name));
     }
   }
   sort_by_uid(messages);
   const auto highest = messages.empty() ? base::Uid{} : messages.back().uid;
   seen.view.uidnext = selected->uidnext ? *selected->uidnext : base::Uid{base::raw(highest) + 1};
-  if (selected->permanent_flags_known && !selected->keywords_allowed) seen.keeps = selected->permanent_flags.words();
+  if (selected->permanent_flags_known && !selected->keywords_allowed)
+    seen.keeps = selected->permanent_flags.words();
   co_return seen;
 }
 
@@ -78,20 +83,22 @@ void name_uids(const plan::FolderView& view, base::UidSet& set) {
 }
 
 // Law 8: numbers below the checkpoint under the same UIDVALIDITY mean that the store went back in time.
-bool went_back(const plan::FolderView& view, base::UidValidity uidvalidity, base::Uid uidnext, base::ModSeq modseq) {
+bool went_back(const plan::FolderView& view, base::UidValidity uidvalidity, base::Uid uidnext,
+               base::ModSeq modseq) {
   if (view.uidvalidity != uidvalidity) return false;
   if (view.uidnext < uidnext) return true;
   return base::raw(view.modseq) != 0 && view.modseq < modseq;
 }
 
-// A new pair of UIDVALIDITYs, or a store put back from an old copy: what was mapped is matched anew, and whatever is left
-// over on the target is unknown, never deleted.
+// A new pair of UIDVALIDITYs, or a store put back from an old copy: what was mapped is matched anew, and
+// whatever is left over on the target is unknown, never deleted.
 Task<void> start_memory(Pass& pass, FolderWork& folder, bool forget_all) {
   auto& row = folder.row;
   const bool first_contact = base::raw(row.target_uidvalidity) == 0 && base::raw(row.source_uidvalidity) == 0;
   if (!first_contact) {
     co_await db::forget_messages(pass.world.pool, pass.fence, row.id,
-                                 forget_all ? base::UidValidity{} : folder.source_view.uidvalidity, folder.target_view.uidvalidity);
+                                 forget_all ? base::UidValidity{} : folder.source_view.uidvalidity,
+                                 folder.target_view.uidvalidity);
     co_await db::add_event(pass.world.pool, "folder.uidvalidity_changed", "warning", "", pass.item.name,
                            fmt::format("{{\"folder_id\": {}}}", row.id));
   }
@@ -104,7 +111,8 @@ Task<void> start_memory(Pass& pass, FolderWork& folder, bool forget_all) {
   row.memory = folder.target_view.exists == 0;  // an empty target has nothing that could be unknown
   row.mapped = row.foreign = row.unknown = row.open_intents = 0;
   row.extra_uids = row.quarantined = row.held = {};
-  co_await db::set_target_identity(pass.world.pool, pass.fence, row.id, row.source_uidvalidity, row.target_uidvalidity, row.memory);
+  co_await db::set_target_identity(pass.world.pool, pass.fence, row.id, row.source_uidvalidity,
+                                   row.target_uidvalidity, row.memory);
 }
 
 Task<void> load_and_plan(Pass& pass, FolderWork& folder) {
@@ -115,9 +123,11 @@ Task<void> load_and_plan(Pass& pass, FolderWork& folder) {
     base::UidSet source, target;
     name_uids(folder.source_view, source);
     name_uids(folder.target_view, target);
-    folder.rows = co_await db::load_rows_of(pass.world.pool, folder.key(), std::move(source), std::move(target));
+    folder.rows =
+        co_await db::load_rows_of(pass.world.pool, folder.key(), std::move(source), std::move(target));
   }
-  folder.plan = plan::plan_messages(folder.source_view, folder.target_view, folder.rows, memory_of(folder.row), folder.keeps);
+  folder.plan = plan::plan_messages(folder.source_view, folder.target_view, folder.rows,
+                                    memory_of(folder.row), folder.keeps);
 }
 
 // Extras that left the target need no memory any more.
@@ -129,7 +139,8 @@ Task<void> forget_gone_extras(Pass& pass, FolderWork& folder) {
   for (const auto& message : folder.target_view.messages) present.insert(message.uid);
   base::UidSet gone, left;
   for (const auto uid : *known) {
-    const bool is_gone = folder.target_view.complete ? !present.contains(uid) : folder.target_view.vanished.contains(uid);
+    const bool is_gone =
+        folder.target_view.complete ? !present.contains(uid) : folder.target_view.vanished.contains(uid);
     (is_gone ? gone : left).add(uid);
   }
   if (gone.empty()) co_return;
@@ -143,19 +154,24 @@ Task<void> forget_gone_extras(Pass& pass, FolderWork& folder) {
 }  // namespace
 
 std::string status_text(const std::optional<imap::FolderStatus>& status) {
-  if (!status || !status->uidvalidity || !status->uidnext || !status->messages || !status->highestmodseq) return {};
-  return fmt::format("{} {} {} {}", *status->uidvalidity, *status->uidnext, *status->messages, *status->highestmodseq);
+  if (!status || !status->uidvalidity || !status->uidnext || !status->messages || !status->highestmodseq)
+    return {};
+  return fmt::format("{} {} {} {}", *status->uidvalidity, *status->uidnext, *status->messages,
+                     *status->highestmodseq);
 }
 
 Task<bool> look_at(Pass& pass, FolderWork& folder, bool complete) {
   auto& row = folder.row;
   for (int attempt = 0; attempt < 2; ++attempt) {
-    auto [source, target] = co_await net::both(
-        view_folder(*pass.source, folder.source.name, true, point_of(row.source_uidvalidity, row.source_modseq, complete)),
-        view_folder(*pass.target, row.target_name, false, point_of(row.target_uidvalidity, row.target_modseq, complete)));
+    auto [source, target] =
+        co_await net::both(view_folder(*pass.source, folder.source.name, true,
+                                       point_of(row.source_uidvalidity, row.source_modseq, complete)),
+                           view_folder(*pass.target, row.target_name, false,
+                                       point_of(row.target_uidvalidity, row.target_modseq, complete)));
     if (!source || !target) {
       const Failure& failure = !source ? source.error() : target.error();
-      if (failure.scope() == base::Scope::store || failure.scope() == base::Scope::process) throw base::Failed(failure);
+      if (failure.scope() == base::Scope::store || failure.scope() == base::Scope::process)
+        throw base::Failed(failure);
       pass.note(failure);
       folder.trouble = true;
       co_return false;
@@ -165,8 +181,9 @@ Task<bool> look_at(Pass& pass, FolderWork& folder, bool complete) {
     folder.keeps = std::move(target->keeps);
     folder.looked = true;
     ++pass.counts.folders_looked;
-    const bool back = went_back(folder.source_view, row.source_uidvalidity, row.source_uidnext, row.source_modseq) ||
-                      went_back(folder.target_view, row.target_uidvalidity, row.target_uidnext, row.target_modseq);
+    const bool back =
+        went_back(folder.source_view, row.source_uidvalidity, row.source_uidnext, row.source_modseq) ||
+        went_back(folder.target_view, row.target_uidvalidity, row.target_uidnext, row.target_modseq);
     const bool changed = folder.source_view.uidvalidity != row.source_uidvalidity ||
                          folder.target_view.uidvalidity != row.target_uidvalidity;
     if (back || changed) {
@@ -190,7 +207,8 @@ Task<bool> source_grew(Pass& pass) {
   bool grew = false;
   for (auto& folder : pass.folders) {
     if (folder.source.name.empty()) continue;
-    const auto found = std::find_if(listed->begin(), listed->end(), [&](const auto& f) { return f.name == folder.source.name; });
+    const auto found = std::find_if(listed->begin(), listed->end(),
+                                    [&](const auto& f) { return f.name == folder.source.name; });
     if (found == listed->end() || !found->status || !found->status->uidnext) continue;
     const auto scanned = folder.looked ? folder.source_view.uidnext : folder.source.uidnext;
     if (*found->status->uidnext > scanned) {
@@ -198,8 +216,10 @@ Task<bool> source_grew(Pass& pass) {
       grew = true;
     }
   }
-  // A folder that appeared since the first LIST may hold what was moved: the next pass sees it before removing.
-  for (const auto& folder : *listed) grew = grew || (folder.selectable() && !pass.listed.contains(folder.name));
+  // A folder that appeared since the first LIST may hold what was moved: the next pass sees it before
+  // removing.
+  for (const auto& folder : *listed)
+    grew = grew || (folder.selectable() && !pass.listed.contains(folder.name));
   co_return grew;
 }
 

@@ -3,7 +3,9 @@
 
 // One pass over one mailbox: what its steps share. Private to the room. A pass lives in one coroutine.
 
+#include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,30 +35,33 @@ struct World {
 
 struct FolderWork {
   db::FolderRecord row;
-  plan::ListedFolder source;           // as listed when the pass began
-  std::string source_status;           // STATUS texts from the start of the pass
+  plan::ListedFolder source;  // as listed when the pass began
+  std::string source_status;  // STATUS texts from the start of the pass
   std::string target_status;
   plan::FolderView source_view;
   plan::FolderView target_view;
   std::optional<std::vector<std::string>> keeps;  // flags the target stores; nullopt: any
   std::vector<plan::MapRow> rows;
   plan::MessagePlan plan;
-  std::vector<plan::Removal> removals; // wanted, after everything was appended
+  std::vector<plan::Removal> removals;  // wanted, after everything was appended
   bool target_exists = false;
   bool looked = false;
-  bool wanted = true;                  // to be looked at (again) in this pass
-  bool complete = false;               // both sides were read completely
-  bool trouble = false;                // something is left to do: the checkpoint must not move
+  bool wanted = true;     // to be looked at (again) in this pass
+  bool complete = false;  // both sides were read completely
+  bool trouble = false;   // something is left to do: the checkpoint must not move
 
   db::FolderKey key() const { return {row.id, row.source_uidvalidity, row.target_uidvalidity}; }
 };
 
 struct PassCounts {
-  std::uint64_t copied = 0, adopted = 0, octets = 0, flags = 0, removed = 0, held = 0, lost = 0, foreign = 0, unknown = 0;
-  std::uint64_t folders_created = 0, folders_renamed = 0, folders_removed = 0, subscriptions = 0, quarantined = 0;
+  std::uint64_t copied = 0, adopted = 0, octets = 0, flags = 0, removed = 0, held = 0, lost = 0, foreign = 0,
+                unknown = 0;
+  std::uint64_t folders_created = 0, folders_renamed = 0, folders_removed = 0, subscriptions = 0,
+                quarantined = 0;
   std::uint64_t folders_looked = 0;
   std::uint64_t changes() const {
-    return copied + adopted + flags + removed + lost + folders_created + folders_renamed + folders_removed + subscriptions;
+    return copied + adopted + flags + removed + lost + folders_created + folders_renamed + folders_removed +
+           subscriptions;
   }
 };
 
@@ -73,15 +78,17 @@ struct Pass {
   Borrowed target;
   std::vector<FolderWork> folders;
   std::vector<plan::FolderRow> vanished;  // rows whose folder is gone from the source
-  std::set<std::string> listed;        // every name the source listed when the pass began
+  std::set<std::string> listed;           // every name the source listed when the pass began
   std::vector<plan::ListedFolder> on_target;
+  std::map<std::string, bool> subscriptions;  // target name -> wanted; of names without a folder
+  std::set<std::string> out_of_scope;         // target names that would be those of folders we leave alone
   char target_delimiter = '/';
-  std::vector<plan::Likeness> added;   // copied in this pass, for the guard
+  std::vector<plan::Likeness> added;  // copied in this pass, for the guard
   PassCounts counts;
   bool full = false;
   bool dry_run = false;
-  std::optional<Failure> soft_failure; // of one folder; the rest went on
-  base::BootTime permitted_at{};       // start of the last transaction that checked the fence
+  std::optional<Failure> soft_failure;  // of one folder; the rest went on
+  base::BootTime permitted_at{};        // start of the last transaction that checked the fence
 
   // Law 7: a command that changes the target leaves only within send_within of the COMMIT that permitted it.
   bool may_send() const { return world.clock.now() - permitted_at < world.settings.send_within; }

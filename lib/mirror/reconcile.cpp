@@ -8,12 +8,13 @@ namespace mirror::engine {
 
 namespace {
 
-// Nothing happened on either side since the last complete pass, as both servers say; no command beyond the LIST.
+// Nothing happened on either side since the last complete pass, as both servers say; no command beyond the
+// LIST.
 bool unchanged(const Pass& pass, const FolderWork& folder) {
   const auto& row = folder.row;
-  return !pass.full && row.memory && row.open_intents == 0 && !folder.source_status.empty() && !folder.target_status.empty() &&
-         row.source_status == folder.source_status && row.target_status == folder.target_status &&
-         row.subscribed == folder.source.subscribed;
+  return !pass.full && row.memory && row.open_intents == 0 && !folder.source_status.empty() &&
+         !folder.target_status.empty() && row.source_status == folder.source_status &&
+         row.target_status == folder.target_status && row.subscribed == folder.source.subscribed;
 }
 
 Task<void> sync_folder(Pass& pass, FolderWork& folder) {
@@ -21,7 +22,8 @@ Task<void> sync_folder(Pass& pass, FolderWork& folder) {
   const auto adopted_before = pass.counts.adopted;
   co_await adopt(pass, folder);
   // What was adopted may differ in flags: plan again from a complete look.
-  if (pass.counts.adopted != adopted_before && !pass.dry_run && !co_await look_at(pass, folder, true)) co_return;
+  if (pass.counts.adopted != adopted_before && !pass.dry_run && !co_await look_at(pass, folder, true))
+    co_return;
   if (!folder.plan.lost.empty()) {
     // Drift: somebody deleted on the target what production still has.
     std::vector<db::RemovalResult> lost;
@@ -33,12 +35,15 @@ Task<void> sync_folder(Pass& pass, FolderWork& folder) {
     pass.counts.lost += lost.size();
     folder.row.mapped -= std::min<std::uint64_t>(folder.row.mapped, lost.size());
     if (!pass.dry_run)
-      co_await db::save_lost(pass.world.pool, pass.fence, folder.key(), folder.row.target_name, std::move(lost));
+      co_await db::save_lost(pass.world.pool, pass.fence, folder.key(), folder.row.target_name,
+                             std::move(lost));
     folder.plan.lost.clear();
   }
   if (!folder.plan.released.empty() && !pass.dry_run) {
-    co_await db::release_quarantine(pass.world.pool, pass.item.mailbox, folder.row.source_name, "message", folder.row.source_uidvalidity, folder.plan.released);
-    co_await db::release_quarantine(pass.world.pool, pass.item.mailbox, folder.row.source_name, "not_kept", folder.row.source_uidvalidity, folder.plan.released);
+    co_await db::release_quarantine(pass.world.pool, pass.item.mailbox, folder.row.source_name, "message",
+                                    folder.row.source_uidvalidity, folder.plan.released);
+    co_await db::release_quarantine(pass.world.pool, pass.item.mailbox, folder.row.source_name, "not_kept",
+                                    folder.row.source_uidvalidity, folder.plan.released);
   }
   co_await copy_messages(pass, folder);
   co_await apply_flags(pass, folder);
@@ -60,11 +65,13 @@ Task<void> sync_folder_guarded(Pass& pass, FolderWork& folder) {
 Task<void> plan_vanished(Pass& pass) {
   const auto records = co_await db::load_folders(pass.world.pool, pass.item.mailbox);
   for (const auto& row : pass.vanished) {
-    const auto record = std::find_if(records.begin(), records.end(), [&](const auto& r) { return r.id == row.id; });
+    const auto record =
+        std::find_if(records.begin(), records.end(), [&](const auto& r) { return r.id == row.id; });
     if (record == records.end()) continue;
     FolderWork folder;
     folder.row = *record;
-    for (const auto& mapped : co_await db::load_rows(pass.world.pool, folder.key())) folder.removals.push_back({mapped.source, mapped.target});
+    for (const auto& mapped : co_await db::load_rows(pass.world.pool, folder.key()))
+      folder.removals.push_back({mapped.source, mapped.target});
     folder.trouble = true;  // no checkpoint for a folder that goes
     if (!folder.removals.empty()) pass.folders.push_back(std::move(folder));
   }
@@ -116,7 +123,8 @@ db::MailboxTotals totals_of(const Pass& pass) {
   return totals;
 }
 
-// Appends first, everywhere; then the source is asked again whether anything came meanwhile; only then deletions.
+// Appends first, everywhere; then the source is asked again whether anything came meanwhile; only then
+// deletions.
 Task<bool> run_pass(Pass& pass) {
   constexpr int k_rounds = 3;
   bool settled = false;
@@ -128,9 +136,12 @@ Task<bool> run_pass(Pass& pass) {
       co_await sync_folder_guarded(pass, folder);
     }
     co_await plan_vanished(pass);
-    const bool removals = !pass.vanished.empty() || std::any_of(pass.folders.begin(), pass.folders.end(), [](const auto& f) { return !f.removals.empty(); });
+    const bool removals =
+        !pass.vanished.empty() || std::any_of(pass.folders.begin(), pass.folders.end(),
+                                              [](const auto& f) { return !f.removals.empty(); });
     settled = !removals || !co_await source_grew(pass);
-    if (!settled) std::erase_if(pass.folders, [](const auto& f) { return !f.looked && f.source.name.empty(); });
+    if (!settled)
+      std::erase_if(pass.folders, [](const auto& f) { return !f.looked && f.source.name.empty(); });
   }
   if (!settled) co_return false;
   co_await apply_removals(pass);
@@ -142,7 +153,8 @@ Task<bool> run_pass(Pass& pass) {
 
 void Pass::too_late() {
   target.drop();
-  throw base::Failed(Failure("MRD-MIR-006", fmt::format("mailbox {}: a commit became too old to act on", item.name)));
+  throw base::Failed(
+      Failure("MRD-MIR-006", fmt::format("mailbox {}: a commit became too old to act on", item.name)));
 }
 
 Task<PassResult> reconcile(World& world, db::WorkItem item, bool dry_run) {

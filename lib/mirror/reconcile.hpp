@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// One mailbox made equal: gather snapshots, plan, apply step by step, journalled. The order of a pass keeps the laws:
-// every append in the mailbox precedes every deletion; the checkpoint moves last.
+// One mailbox made equal: gather snapshots, plan, apply step by step, journalled. The order of a pass keeps
+// the laws: every append in the mailbox precedes every deletion; the checkpoint moves last.
 
 #include "mirror/pass.hpp"
 
@@ -11,9 +11,9 @@ namespace mirror::engine {
 struct PassResult {
   PassCounts counts;
   db::MailboxTotals totals;
-  bool complete = false;              // every folder was compared completely on both sides
-  bool again = false;                 // something changed meanwhile: another pass soon
-  std::optional<Failure> failure;     // what is left undone; the rest is done
+  bool complete = false;           // every folder was compared completely on both sides
+  bool again = false;              // something changed meanwhile: another pass soon
+  std::optional<Failure> failure;  // what is left undone; the rest is done
 };
 
 Task<PassResult> reconcile(World& world, db::WorkItem item, bool dry_run);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Deletions, after every append of the pass (laws 4 and 5): only rows of the map, guarded, and only when the message on
-// the target is the one we stored.
+// Deletions, after every append of the pass (laws 4 and 5): only rows of the map, guarded, and only when the
+// message on the target is the one we stored.
 
 #include "base/fault.hpp"
 #include "mirror/pass.hpp"
@@ -47,7 +47,8 @@ Task<void> guard(Pass& pass, std::vector<Doomed>& doomed) {
     released[one.folder] = co_await db::released_removals(pass.world.pool, one.folder->key());
     std::erase_if(one.rows, [&](const auto& row) { return one.folder->row.held.contains(row.source); });
     for (const auto& row : one.rows)
-      if (!released[one.folder].contains(row.source)) input.removed.push_back({row.size, row.date, row.message_id_hash});
+      if (!released[one.folder].contains(row.source))
+        input.removed.push_back({row.size, row.date, row.message_id_hash});
   }
   plan::GuardLimits limits;
   limits.count = static_cast<std::uint64_t>(pass.link->guard_count);
@@ -61,7 +62,8 @@ Task<void> guard(Pass& pass, std::vector<Doomed>& doomed) {
     std::erase_if(one.rows, [&](const auto& row) { return !released[one.folder].contains(row.source); });
     pass.counts.held += held.size();
     if (!pass.dry_run && !held.empty())
-      co_await db::hold_removals(pass.world.pool, pass.fence, one.folder->key(), std::move(held), verdict.reason);
+      co_await db::hold_removals(pass.world.pool, pass.fence, one.folder->key(), std::move(held),
+                                 verdict.reason);
   }
 }
 
@@ -70,7 +72,8 @@ struct Facts {
   std::int64_t date = 0;
 };
 
-// The target's message is the one we stored: size and date as read back, or as sent where nothing was read back.
+// The target's message is the one we stored: size and date as read back, or as sent where nothing was read
+// back.
 bool is_ours(const plan::MapRow& row, const Facts& facts) {
   if (row.target_size != 0) return row.target_size == facts.size && row.target_date == facts.date;
   return row.size == facts.size && row.date == facts.date;
@@ -119,7 +122,8 @@ Task<void> remove_from(Pass& pass, Doomed& doomed) {
   }
   co_await db::save_lost(pass.world.pool, pass.fence, folder.key(), folder.row.target_name, std::move(lost));
   if (expunge.empty()) co_return;
-  const auto step = co_await db::open_step(pass.world.pool, pass.fence, folder.row.id, "expunge", fmt::format("{{\"messages\": {}}}", results.size()));
+  const auto step = co_await db::open_step(pass.world.pool, pass.fence, folder.row.id, "expunge",
+                                           fmt::format("{{\"messages\": {}}}", results.size()));
   pass.permit();
   base::fault_point("expunge.step");
   if (!pass.may_send()) pass.too_late();
@@ -133,7 +137,8 @@ Task<void> remove_from(Pass& pass, Doomed& doomed) {
   }
   pass.counts.removed += results.size();
   folder.row.mapped -= std::min<std::uint64_t>(folder.row.mapped, results.size());
-  co_await db::save_removals(pass.world.pool, pass.fence, folder.key(), step, folder.row.target_name, std::move(results));
+  co_await db::save_removals(pass.world.pool, pass.fence, folder.key(), step, folder.row.target_name,
+                             std::move(results));
 }
 
 }  // namespace

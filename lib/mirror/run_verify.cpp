@@ -14,16 +14,20 @@ namespace {
 namespace json = boost::json;
 namespace log = base::log;
 
-constexpr std::size_t k_shown = 200;       // differences per mailbox kept in the report
+constexpr std::size_t k_shown = 200;  // differences per mailbox kept in the report
 constexpr std::size_t k_at_once = 50;
-constexpr int k_looks = 3;                 // a mailbox in live traffic may differ for a moment
+constexpr int k_looks = 3;  // a mailbox in live traffic may differ for a moment
 constexpr Millis k_between{1500};
 
 std::string detail_of(const VerifyResult& result) {
   json::array differences;
   for (const auto& d : result.differences) {
     if (differences.size() >= k_shown) break;
-    differences.push_back({{"folder", d.folder}, {"kind", d.kind}, {"source_uid", base::raw(d.source)}, {"target_uid", base::raw(d.target)}, {"text", d.text}});
+    differences.push_back({{"folder", d.folder},
+                           {"kind", d.kind},
+                           {"source_uid", base::raw(d.source)},
+                           {"target_uid", base::raw(d.target)},
+                           {"text", d.text}});
   }
   json::object detail{{"messages", result.messages},
                       {"known_extras", result.known_extras},
@@ -35,7 +39,9 @@ std::string detail_of(const VerifyResult& result) {
 }
 
 std::string failure_detail(const Failure& failure) {
-  return json::serialize(json::object{{"code", std::string(failure.code())}, {"text", failure.text()}, {"next_step", std::string(failure.next_step())}});
+  return json::serialize(json::object{{"code", std::string(failure.code())},
+                                      {"text", failure.text()},
+                                      {"next_step", std::string(failure.next_step())}});
 }
 
 Task<void> verify_one(World& world, const db::RunRecord& run, db::RunMailbox mailbox) {

@@ -14,8 +14,10 @@ constexpr Millis k_tick{1000};
 
 // Runs made of ordinary passes: their mailboxes become dirty, the passes report to the run.
 Task<void> start_runs(World& world) {
-  while (const auto run = co_await db::take_run(world.pool, world.settings.node, {"resync", "review", "rebuild", "first_copy"})) {
-    log::info("run.started", "a run started", {{"run", fmt::format("{}", run->id)}, {"kind", run->kind}, {"mask", run->mask}});
+  while (const auto run = co_await db::take_run(world.pool, world.settings.node,
+                                                {"resync", "review", "rebuild", "first_copy"})) {
+    log::info("run.started", "a run started",
+              {{"run", fmt::format("{}", run->id)}, {"kind", run->kind}, {"mask", run->mask}});
     co_await db::mark_run_dirty(world.pool, run->id);
   }
 }
@@ -74,15 +76,23 @@ Task<void> probe_stores(World& world, Gate& gate, Wake& work) {
         continue;
       }
       world.sessions.set_down(record.id, true);
-      const auto first = std::chrono::duration_cast<Millis>(record.state == "refused" ? world.settings.probe_refused : world.settings.probe_first);
-      const auto longest = std::chrono::duration_cast<Millis>(record.state == "refused" ? world.settings.probe_refused : world.settings.probe_longest);
-      auto [probe, fresh] = probes.try_emplace(record.id, Probe{net::Backoff(first, longest, static_cast<std::uint64_t>(base::raw(record.id))), {}, record.state});
+      const auto first = std::chrono::duration_cast<Millis>(
+          record.state == "refused" ? world.settings.probe_refused : world.settings.probe_first);
+      const auto longest = std::chrono::duration_cast<Millis>(
+          record.state == "refused" ? world.settings.probe_refused : world.settings.probe_longest);
+      auto [probe, fresh] = probes.try_emplace(
+          record.id, Probe{net::Backoff(first, longest, static_cast<std::uint64_t>(base::raw(record.id))),
+                           {},
+                           record.state});
       if (fresh || probe->second.code != record.state) {
-        probe->second = Probe{net::Backoff(first, longest, static_cast<std::uint64_t>(base::raw(record.id))), {}, record.state};
+        probe->second = Probe{
+            net::Backoff(first, longest, static_cast<std::uint64_t>(base::raw(record.id))), {}, record.state};
         probe->second.due = world.clock.now() + probe->second.backoff.next();
       }
       const auto store = world.book.store(record.id);
-      if (!store || (world.clock.now() < probe->second.due && record.row_version == store->record.row_version && !record.probe_now)) continue;
+      if (!store || (world.clock.now() < probe->second.due &&
+                     record.row_version == store->record.row_version && !record.probe_now))
+        continue;
       const auto failure = co_await try_store(world, store);
       if (!failure) {
         co_await db::store_up(world.pool, record.id);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The timers: due retries and reviews become dirty rows, runs are put to work, idle sessions are closed, stores that are
-// down are probed, one connection each.
+// The timers: due retries and reviews become dirty rows, runs are put to work, idle sessions are closed,
+// stores that are down are probed, one connection each.
 
 #include "mirror/gate.hpp"
 #include "mirror/pass.hpp"

@@ -17,13 +17,22 @@ std::string key_of(const Store& store, const std::string& owner) {
 
 }  // namespace
 
-Borrowed::Borrowed(Sessions* owner, std::string key, std::unique_ptr<imap::Session> session, std::shared_ptr<const Store> store)
-    : owner_(owner), key_(std::move(key)), session_(std::move(session)), store_(std::move(store)),
-      in_before_(session_->octets_in()), out_before_(session_->octets_out()) {}
+Borrowed::Borrowed(Sessions* owner, std::string key, std::unique_ptr<imap::Session> session,
+                   std::shared_ptr<const Store> store)
+    : owner_(owner),
+      key_(std::move(key)),
+      session_(std::move(session)),
+      store_(std::move(store)),
+      in_before_(session_->octets_in()),
+      out_before_(session_->octets_out()) {}
 
 Borrowed::Borrowed(Borrowed&& other) noexcept
-    : owner_(std::exchange(other.owner_, nullptr)), key_(std::move(other.key_)), session_(std::move(other.session_)),
-      store_(std::move(other.store_)), in_before_(other.in_before_), out_before_(other.out_before_) {}
+    : owner_(std::exchange(other.owner_, nullptr)),
+      key_(std::move(other.key_)),
+      session_(std::move(other.session_)),
+      store_(std::move(other.store_)),
+      in_before_(other.in_before_),
+      out_before_(other.out_before_) {}
 
 Borrowed& Borrowed::operator=(Borrowed&& other) noexcept {
   if (this == &other) return *this;
@@ -37,7 +46,9 @@ Borrowed& Borrowed::operator=(Borrowed&& other) noexcept {
   return *this;
 }
 
-Borrowed::~Borrowed() { give_back(); }
+Borrowed::~Borrowed() {
+  give_back();
+}
 
 void Borrowed::drop() noexcept {
   if (session_) session_->close();
@@ -59,12 +70,14 @@ base::Failure Sessions::judge_refusal(const Store& store, const std::string& own
   if (failure.code() != "MRD-IMAP-010" && failure.code() != "MRD-IMAP-011") return failure;
   auto& owners = refused_[store.record.id];
   owners.insert(owner);
-  const bool of_store = store.access.method != imap::LoginMethod::own_password && owners.size() >= k_refusals_of_store;
+  const bool of_store =
+      store.access.method != imap::LoginMethod::own_password && owners.size() >= k_refusals_of_store;
   return of_store ? base::Failure("MRD-IMAP-010", base::Scope::store, base::Retry::never, failure.detail())
                   : base::Failure("MRD-IMAP-011", failure.detail());
 }
 
-net::Task<base::Result<std::unique_ptr<imap::Session>>> Sessions::open(std::shared_ptr<const Store> store, std::string owner,
+net::Task<base::Result<std::unique_ptr<imap::Session>>> Sessions::open(std::shared_ptr<const Store> store,
+                                                                       std::string owner,
                                                                        base::MailboxId mailbox) {
   using Opened = base::Result<std::unique_ptr<imap::Session>>;
   if (store->broken) co_return Opened(*store->broken);
@@ -80,11 +93,13 @@ net::Task<base::Result<std::unique_ptr<imap::Session>>> Sessions::open(std::shar
   refused_[store->record.id].clear();
   for (const auto cap : store->profile.required)
     if (!(*session)->offers(cap))
-      co_return Opened(base::Failure("MRD-IMAP-028", fmt::format("{} lacks {}", store->record.name, imap::to_text(cap))));
+      co_return Opened(
+          base::Failure("MRD-IMAP-028", fmt::format("{} lacks {}", store->record.name, imap::to_text(cap))));
   co_return session;
 }
 
-net::Task<base::Result<Borrowed>> Sessions::borrow(base::StoreId id, std::string owner, base::MailboxId mailbox) {
+net::Task<base::Result<Borrowed>> Sessions::borrow(base::StoreId id, std::string owner,
+                                                   base::MailboxId mailbox) {
   const auto store = book_.store(id);
   if (!store) co_return base::Result<Borrowed>(base::Failure("MRD-CONF-004", fmt::format("store {}", id)));
   const std::string key = key_of(*store, owner);
@@ -100,7 +115,8 @@ net::Task<base::Result<Borrowed>> Sessions::borrow(base::StoreId id, std::string
   co_return Borrowed(this, key, std::move(*session), store);
 }
 
-void Sessions::keep(std::string key, std::unique_ptr<imap::Session> session, std::shared_ptr<const Store> store) noexcept {
+void Sessions::keep(std::string key, std::unique_ptr<imap::Session> session,
+                    std::shared_ptr<const Store> store) noexcept {
   if (idle_.size() >= k_idle_limit) close_idle(false);
   if (idle_.size() >= k_idle_limit) return;  // too many: this one is closed
   idle_.emplace(std::move(key), Idle{std::move(session), std::move(store), clock_.now()});
@@ -122,6 +138,8 @@ void Sessions::set_down(base::StoreId store, bool down) {
     down_.erase(store);
 }
 
-std::map<base::StoreId, Sessions::Traffic> Sessions::take_traffic() { return std::exchange(traffic_, {}); }
+std::map<base::StoreId, Sessions::Traffic> Sessions::take_traffic() {
+  return std::exchange(traffic_, {});
+}
 
 }  // namespace mirror::engine

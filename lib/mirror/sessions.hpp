@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Warm sessions: a worker borrows the connection that acts for a mailbox owner and gives it back for the next pass.
-// Nothing is kept while the site is not mirroring.
+// Warm sessions: a worker borrows the connection that acts for a mailbox owner and gives it back for the next
+// pass. Nothing is kept while the site is not mirroring.
 
 #include <list>
 #include <map>
@@ -23,7 +23,8 @@ class Sessions;
 class Borrowed {
  public:
   Borrowed() = default;
-  Borrowed(Sessions* owner, std::string key, std::unique_ptr<imap::Session> session, std::shared_ptr<const Store> store);
+  Borrowed(Sessions* owner, std::string key, std::unique_ptr<imap::Session> session,
+           std::shared_ptr<const Store> store);
   Borrowed(Borrowed&&) noexcept;
   Borrowed& operator=(Borrowed&&) noexcept;
   ~Borrowed();
@@ -31,7 +32,7 @@ class Borrowed {
   imap::Session* operator->() const { return session_.get(); }
   imap::Session& operator*() const { return *session_; }
   const Store& store() const { return *store_; }
-  void drop() noexcept;            // close now, never reuse: withheld octets must not leave
+  void drop() noexcept;  // close now, never reuse: withheld octets must not leave
 
  private:
   void give_back() noexcept;
@@ -46,13 +47,13 @@ class Sessions {
  public:
   Sessions(db::Pool& pool, const StoreBook& book, const Settings& settings, const base::Clock& clock);
 
-  // A session for owner on a store, warm or new. A refused login counts against the mailbox while others get in,
-  // against the store when nobody does (MRD-IMAP-010).
+  // A session for owner on a store, warm or new. A refused login counts against the mailbox while others get
+  // in, against the store when nobody does (MRD-IMAP-010).
   net::Task<base::Result<Borrowed>> borrow(base::StoreId store, std::string owner, base::MailboxId mailbox);
   // A connection outside the pool, for watchers.
-  net::Task<base::Result<std::unique_ptr<imap::Session>>> open(std::shared_ptr<const Store> store, std::string owner,
-                                                               base::MailboxId mailbox);
-  void close_idle(bool all) noexcept;   // those idle too long, or all
+  net::Task<base::Result<std::unique_ptr<imap::Session>>> open(std::shared_ptr<const Store> store,
+                                                               std::string owner, base::MailboxId mailbox);
+  void close_idle(bool all) noexcept;  // those idle too long, or all
 
   // A store known to be down or to refuse us is left alone by everybody but the prober.
   void set_down(base::StoreId store, bool down);
@@ -61,7 +62,7 @@ class Sessions {
   struct Traffic {
     std::uint64_t octets_in = 0, octets_out = 0;
   };
-  std::map<base::StoreId, Traffic> take_traffic();   // since the last call
+  std::map<base::StoreId, Traffic> take_traffic();  // since the last call
 
  private:
   friend class Borrowed;
@@ -70,7 +71,8 @@ class Sessions {
     std::shared_ptr<const Store> store;
     base::BootTime since;
   };
-  void keep(std::string key, std::unique_ptr<imap::Session> session, std::shared_ptr<const Store> store) noexcept;
+  void keep(std::string key, std::unique_ptr<imap::Session> session,
+            std::shared_ptr<const Store> store) noexcept;
   base::Failure judge_refusal(const Store& store, const std::string& owner, base::Failure failure);
 
   db::Pool& pool_;
@@ -78,7 +80,7 @@ class Sessions {
   const Settings& settings_;
   const base::Clock& clock_;
   std::multimap<std::string, Idle> idle_;
-  std::map<base::StoreId, std::set<std::string>> refused_;   // owners refused since the last login that worked
+  std::map<base::StoreId, std::set<std::string>> refused_;  // owners refused since the last login that worked
   std::map<base::StoreId, Traffic> traffic_;
   std::set<base::StoreId> down_;
 };

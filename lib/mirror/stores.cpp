@@ -33,7 +33,8 @@ net::Endpoint endpoint_of(const db::StoreRecord& record) {
 
 }  // namespace
 
-StoreBook::StoreBook(db::Pool& pool, const base::Sealer* sealer, std::string profile_directory, const base::Clock& clock)
+StoreBook::StoreBook(db::Pool& pool, const base::Sealer* sealer, std::string profile_directory,
+                     const base::Clock& clock)
     : pool_(pool), sealer_(sealer), profile_directory_(std::move(profile_directory)), clock_(clock) {}
 
 std::shared_ptr<Store> StoreBook::make_store(const db::StoreRecord& record) {
@@ -82,7 +83,13 @@ net::Task<void> StoreBook::reload() {
   links_.clear();
   for (const auto& record : stores) stores_[record.id] = make_store(record);
   for (const auto& record : links) links_[record.id] = std::make_shared<db::LinkRecord>(record);
-  ++generation_;
+  // Watchers start anew when the generation moves: only a real change may move it.
+  std::string signature;
+  for (const auto& record : stores) signature += fmt::format("{}:{} ", record.id, record.row_version);
+  for (const auto& record : links)
+    signature += fmt::format("{}:{}:{}/{} ", record.id, record.source, record.target, record.paused_reason);
+  if (signature != signature_) ++generation_;
+  signature_ = std::move(signature);
 }
 
 std::shared_ptr<const Store> StoreBook::store(base::StoreId id) const {
@@ -101,7 +108,8 @@ std::vector<std::shared_ptr<const Store>> StoreBook::all() const {
   return out;
 }
 
-base::Result<base::SecretText> StoreBook::open_password(base::MailboxId mailbox, const std::vector<std::uint8_t>& sealed) const {
+base::Result<base::SecretText> StoreBook::open_password(base::MailboxId mailbox,
+                                                        const std::vector<std::uint8_t>& sealed) const {
   if (sealed.empty()) return base::SecretText{};
   if (sealer_ == nullptr) return base::Failure("MRD-BASE-003", "no key is configured");
   return sealer_->open(sealed, fmt::format("mailbox/{}/password", mailbox));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The stores and links as the engine uses them: rows of PostgreSQL with secrets opened and profiles read, kept until
-// the configuration changes.
+// The stores and links as the engine uses them: rows of PostgreSQL with secrets opened and profiles read,
+// kept until the configuration changes.
 
 #include <map>
 #include <memory>
@@ -20,20 +20,22 @@ namespace mirror::engine {
 struct Store {
   db::StoreRecord record;
   Profile profile;
-  imap::Access access;             // complete; observe is empty
+  imap::Access access;                  // complete; observe is empty
   std::optional<base::Failure> broken;  // a profile that cannot be read, a secret that does not open
 };
 
 class StoreBook {
  public:
-  StoreBook(db::Pool& pool, const base::Sealer* sealer, std::string profile_directory, const base::Clock& clock);
+  StoreBook(db::Pool& pool, const base::Sealer* sealer, std::string profile_directory,
+            const base::Clock& clock);
   // Reads everything anew; a store whose row did not change keeps its rate limits.
   net::Task<void> reload();
-  std::shared_ptr<const Store> store(base::StoreId id) const;   // nullptr when unknown
+  std::shared_ptr<const Store> store(base::StoreId id) const;  // nullptr when unknown
   std::shared_ptr<const db::LinkRecord> link(base::LinkId id) const;
   std::vector<std::shared_ptr<const Store>> all() const;
   // The owner's own password, for stores that want one.
-  base::Result<base::SecretText> open_password(base::MailboxId mailbox, const std::vector<std::uint8_t>& sealed) const;
+  base::Result<base::SecretText> open_password(base::MailboxId mailbox,
+                                               const std::vector<std::uint8_t>& sealed) const;
   std::uint64_t generation() const noexcept { return generation_; }
 
  private:
@@ -45,8 +47,10 @@ class StoreBook {
   const base::Clock& clock_;
   std::map<base::StoreId, std::shared_ptr<const Store>> stores_;
   std::map<base::LinkId, std::shared_ptr<const db::LinkRecord>> links_;
-  std::map<base::StoreId, std::pair<std::unique_ptr<net::RateLimit>, std::unique_ptr<net::RateLimit>>> limits_;
+  std::map<base::StoreId, std::pair<std::unique_ptr<net::RateLimit>, std::unique_ptr<net::RateLimit>>>
+      limits_;
   std::uint64_t generation_ = 0;
+  std::string signature_;
 };
 
 }  // namespace mirror::engine

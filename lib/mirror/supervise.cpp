@@ -36,7 +36,8 @@ Task<void> record(World& world, std::string name, std::string state, std::string
     service.restarted = restarted;
     co_await db::save_service(world.pool, world.settings.node, std::move(service));
   } catch (const base::Failed& failed) {
-    log::debug("service.unrecorded", "a service state could not be recorded", {{"err", failed.failure().detail()}});
+    log::debug("service.unrecorded", "a service state could not be recorded",
+               {{"err", failed.failure().detail()}});
   }
 }
 
@@ -75,7 +76,10 @@ Task<void> keep_alive(World& world, Service service, std::shared_ptr<bool> reque
     if (world.clock.now() - born > k_healthy) backoff.reset();
     const auto pause = error == Restart().what() ? Millis(0) : backoff.next();
     log::warning("service.restarted", "a service ended and is started again",
-                 {{"service", service.name}, {"err", error}, {"code", "MRD-MIR-019"}, {"pause_ms", fmt::to_string(pause.count())}});
+                 {{"service", service.name},
+                  {"err", error},
+                  {"code", "MRD-MIR-019"},
+                  {"pause_ms", fmt::to_string(pause.count())}});
     co_await record(world, service.name, "backing_off", error, false);
     if (pause.count() > 0) co_await net::sleep_for(pause);
   }
@@ -88,7 +92,8 @@ Task<void> serve_requests(World& world, std::map<std::string, std::shared_ptr<bo
       for (const auto& name : co_await db::take_restart_requests(world.pool, world.settings.node))
         if (const auto found = requests.find(name); found != requests.end()) *found->second = true;
     } catch (const base::Failed& failed) {
-      log::debug("service.requests", "restart requests could not be read", {{"err", failed.failure().detail()}});
+      log::debug("service.requests", "restart requests could not be read",
+                 {{"err", failed.failure().detail()}});
     }
   }
 }

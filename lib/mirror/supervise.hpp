@@ -12,8 +12,8 @@
 namespace mirror::engine {
 
 struct Service {
-  std::string name;                          // watch, reconcile, http, ...
-  std::function<Task<void>()> run;           // one life of the service; ends only by exception or cancellation
+  std::string name;                 // watch, reconcile, http, ...
+  std::function<Task<void>()> run;  // one life of the service; ends only by exception or cancellation
 };
 
 // Runs all services until cancelled. wake: restart requests may be waiting in the table.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Folders that are gone from the source: what we mirrored is expunged, the folder goes only if nothing else is in it.
+// Folders that are gone from the source: what we mirrored is expunged, the folder goes only if nothing else
+// is in it.
 
 #include "base/fault.hpp"
 #include "mirror/pass.hpp"
@@ -10,8 +11,10 @@ namespace {
 
 bool has_children(const Pass& pass, const std::string& name) {
   const std::string prefix = name + pass.target_delimiter;
-  return std::any_of(pass.on_target.begin(), pass.on_target.end(), [&](const auto& f) { return f.name.starts_with(prefix); }) ||
-         std::any_of(pass.folders.begin(), pass.folders.end(), [&](const auto& f) { return f.row.target_name.starts_with(prefix); });
+  return std::any_of(pass.on_target.begin(), pass.on_target.end(),
+                     [&](const auto& f) { return f.name.starts_with(prefix); }) ||
+         std::any_of(pass.folders.begin(), pass.folders.end(),
+                     [&](const auto& f) { return f.row.target_name.starts_with(prefix); });
 }
 
 // Law 5: a LIST without it is not enough; the folder itself has to say that it does not exist.
@@ -23,7 +26,8 @@ Task<bool> really_gone(Pass& pass, const plan::FolderRow& row) {
   // A server without response codes: a second complete LIST that still does not name it.
   if (code != "MRD-IMAP-004" && code != "MRD-IMAP-025") co_return false;
   const auto listed = co_await pass.source->list(false);
-  co_return listed && std::none_of(listed->begin(), listed->end(), [&](const auto& f) { return f.name == row.source_name && f.selectable(); });
+  co_return listed&& std::none_of(listed->begin(), listed->end(),
+                                  [&](const auto& f) { return f.name == row.source_name && f.selectable(); });
 }
 
 // RENAME to a holding name and a second look close the gap in which somebody else delivers before DELETE.
@@ -80,17 +84,21 @@ Task<void> remove_vanished(Pass& pass) {
   const auto records = co_await db::load_folders(pass.world.pool, pass.item.mailbox);
   // Children before parents.
   auto rows = pass.vanished;
-  std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.target_name.size() > b.target_name.size(); });
+  std::sort(rows.begin(), rows.end(),
+            [](const auto& a, const auto& b) { return a.target_name.size() > b.target_name.size(); });
   for (const auto& row : rows) {
-    const auto record = std::find_if(records.begin(), records.end(), [&](const auto& r) { return r.id == row.id; });
+    const auto record =
+        std::find_if(records.begin(), records.end(), [&](const auto& r) { return r.id == row.id; });
     if (record == records.end() || plan::is_inbox(row.source_name)) continue;
     if (pass.dry_run) {
       ++pass.counts.folders_removed;
       continue;
     }
-    if (record->mapped > 0) continue;  // its messages are held, or were not all expunged: the folder stays with them
+    if (record->mapped > 0)
+      continue;  // its messages are held, or were not all expunged: the folder stays with them
     if (!co_await really_gone(pass, row)) continue;
-    const bool listed = std::any_of(pass.on_target.begin(), pass.on_target.end(), [&](const auto& f) { return f.name == row.target_name && f.selectable; });
+    const bool listed = std::any_of(pass.on_target.begin(), pass.on_target.end(),
+                                    [&](const auto& f) { return f.name == row.target_name && f.selectable; });
     if (listed && !co_await delete_folder(pass, *record)) co_await report_left(pass, *record);
     co_await db::remove_folder(pass.world.pool, pass.fence, *record);
     ++pass.counts.folders_removed;

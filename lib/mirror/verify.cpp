@@ -23,7 +23,8 @@ Task<std::vector<plan::SideMessage>> read_side(imap::Session& session, std::stri
   const auto facts = co_await read_facts(session, base::UidSet::range(k_first, k_last));
   if (deep) digests = co_await read_digests(session, base::UidSet::range(k_first, k_last));
   for (const auto& item : facts) {
-    plan::SideMessage message{item.source, item.flags, item.date.unix_seconds, item.size, item.message_id_hash, {}};
+    plan::SideMessage message{item.source, item.flags,           item.date.unix_seconds,
+                              item.size,   item.message_id_hash, {}};
     if (deep) {
       const auto found = digests.find(item.source);
       if (found == digests.end()) continue;  // gone between the two looks
@@ -39,7 +40,8 @@ Borrowed take(Result<Borrowed> borrowed) {
   return std::move(*borrowed);
 }
 
-void add_texts(const std::string& folder, const std::vector<plan::SideMessage>& messages, std::vector<std::string>& texts) {
+void add_texts(const std::string& folder, const std::vector<plan::SideMessage>& messages,
+               std::vector<std::string>& texts) {
   for (const auto& message : messages) texts.push_back(folder + " " + plan::digest_text(message));
 }
 
@@ -57,39 +59,51 @@ struct Sides {
   std::vector<std::string> source, target;
 };
 
-Task<void> verify_folder(imap::Session& source, imap::Session& target, const db::FolderRecord& row, bool deep, VerifyResult& result, Sides& texts) {
-  auto [s, t] = co_await net::both(read_side(source, row.source_name, deep), read_side(target, row.target_name, deep));
+Task<void> verify_folder(imap::Session& source, imap::Session& target, const db::FolderRecord& row, bool deep,
+                         VerifyResult& result, Sides& texts) {
+  auto [s, t] =
+      co_await net::both(read_side(source, row.source_name, deep), read_side(target, row.target_name, deep));
   result.messages += s.size();
   // What is known not to come from production is no difference: it is counted apart.
   const auto extras = std::erase_if(t, [&](const auto& m) { return row.extra_uids.contains(m.uid); });
   result.known_extras += extras;
   add_texts(row.source_name, s, texts.source);
   add_texts(row.source_name, t, texts.target);
-  for (auto& d : plan::compare_messages(s, t)) result.differences.push_back({row.source_name, d.kind, d.source, d.target, d.text});
+  for (auto& d : plan::compare_messages(s, t))
+    result.differences.push_back({row.source_name, d.kind, d.source, d.target, d.text});
 }
 
-void compare_folders(const std::vector<db::FolderRecord>& rows, const std::vector<imap::Folder>& source, const std::vector<imap::Folder>& target,
-                     const db::LinkRecord& link, const Profile& profile, std::vector<db::FolderRecord>& both, VerifyResult& result) {
+void compare_folders(const std::vector<db::FolderRecord>& rows, const std::vector<imap::Folder>& source,
+                     const std::vector<imap::Folder>& target, const db::LinkRecord& link,
+                     const Profile& profile, std::vector<db::FolderRecord>& both, VerifyResult& result) {
   const auto listed = [](const std::vector<imap::Folder>& folders, const std::string& name) {
-    return std::find_if(folders.begin(), folders.end(), [&](const auto& f) { return f.name == name && f.selectable(); });
+    return std::find_if(folders.begin(), folders.end(),
+                        [&](const auto& f) { return f.name == name && f.selectable(); });
   };
   for (const auto& folder : source) {
     if (!folder.selectable() || !plan::in_scope(folder.name, link.folder_include, link.folder_exclude) ||
         !plan::in_scope(folder.name, {"*"}, profile.exclude_folders))
       continue;
-    const auto row = std::find_if(rows.begin(), rows.end(), [&](const auto& r) { return r.source_name == folder.name; });
+    const auto row =
+        std::find_if(rows.begin(), rows.end(), [&](const auto& r) { return r.source_name == folder.name; });
     const auto there = row == rows.end() ? target.end() : listed(target, row->target_name);
     if (there == target.end()) {
       result.differences.push_back({folder.name, "folder_missing", {}, {}, "not on the target"});
       continue;
     }
     if (there->subscribed != folder.subscribed)
-      result.differences.push_back({folder.name, "subscription", {}, {}, folder.subscribed ? "subscribed on the source only" : "subscribed on the target only"});
+      result.differences.push_back(
+          {folder.name,
+           "subscription",
+           {},
+           {},
+           folder.subscribed ? "subscribed on the source only" : "subscribed on the target only"});
     both.push_back(*row);
   }
   for (const auto& row : rows)
     if (listed(source, row.source_name) == source.end() && listed(target, row.target_name) != target.end())
-      result.differences.push_back({row.source_name, "folder_extra", {}, {}, "gone from the source, still on the target"});
+      result.differences.push_back(
+          {row.source_name, "folder_extra", {}, {}, "gone from the source, still on the target"});
 }
 
 }  // namespace

@@ -12,7 +12,7 @@ namespace mirror::engine {
 
 struct Difference {
   std::string folder;
-  std::string kind;                  // missing, extra, flags, date, body, folder_missing, folder_extra, subscription
+  std::string kind;  // missing, extra, flags, date, body, folder_missing, folder_extra, subscription
   base::Uid source{};
   base::Uid target{};
   std::string text;
@@ -20,8 +20,8 @@ struct Difference {
 
 struct VerifyResult {
   std::uint64_t messages = 0;
-  std::uint64_t known_extras = 0;    // foreign and unknown messages on the target: shown, no difference
-  std::string digest_source;         // order-independent, over every folder
+  std::uint64_t known_extras = 0;  // foreign and unknown messages on the target: shown, no difference
+  std::string digest_source;       // order-independent, over every folder
   std::string digest_target;
   std::vector<Difference> differences;
   bool equal() const { return differences.empty(); }

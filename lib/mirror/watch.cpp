@@ -19,17 +19,21 @@ namespace log = base::log;
 
 constexpr Millis k_first{200};
 constexpr Millis k_longest{30'000};
-constexpr Millis k_settled{1000};      // the watched set is compared with the table this often, and on every wake-up
+constexpr Millis k_settled{
+    1000};  // the watched set is compared with the table this often, and on every wake-up
 constexpr Millis k_flush{1000};
-constexpr Millis k_start_pace{2};      // between two new connections, so that a restart is no storm
+constexpr Millis k_start_pace{2};  // between two new connections, so that a restart is no storm
 
 struct WatchSet {
   std::vector<db::WatchedMailbox> mailboxes;
   std::uint64_t generation = 0;
   bool open = false;
   bool same(const WatchSet& other) const {
-    const auto equal = [](const auto& a, const auto& b) { return a.id == b.id && a.name == b.name && a.source == b.source; };
-    return open == other.open && generation == other.generation && mailboxes.size() == other.mailboxes.size() &&
+    const auto equal = [](const auto& a, const auto& b) {
+      return a.id == b.id && a.name == b.name && a.source == b.source;
+    };
+    return open == other.open && generation == other.generation &&
+           mailboxes.size() == other.mailboxes.size() &&
            std::equal(mailboxes.begin(), mailboxes.end(), other.mailboxes.begin(), equal);
   }
 };
@@ -64,7 +68,8 @@ Task<void> keep_polling(World& world, Heard& heard, std::vector<db::WatchedMailb
         co_await poll_mailbox(world, heard, mailbox, last[mailbox.id]);
       } catch (const base::Failed& failed) {
         if (failed.failure().scope() == base::Scope::process) throw;
-        log::debug("poll.failed", "a mailbox could not be polled", {{"mailbox", mailbox.name}, {"err", failed.failure().text()}});
+        log::debug("poll.failed", "a mailbox could not be polled",
+                   {{"mailbox", mailbox.name}, {"err", failed.failure().text()}});
       }
     }
     co_await net::sleep_for(world.settings.watch_poll);
@@ -78,7 +83,8 @@ Task<void> flush_often(Heard& heard) {
   }
 }
 
-Task<void> start_all(World& world, Heard& heard, net::TaskGroup& group, std::vector<db::WatchedMailbox> mailboxes) {
+Task<void> start_all(World& world, Heard& heard, net::TaskGroup& group,
+                     std::vector<db::WatchedMailbox> mailboxes) {
   std::vector<db::WatchedMailbox> polled;
   for (std::size_t i = 0; i < mailboxes.size(); ++i) {
     if (i >= world.settings.watch_limit) {

@@ -13,13 +13,15 @@ using StatusTexts = std::map<std::string, std::string>;  // folder -> STATUS tex
 std::string loose_text(const imap::Folder& folder) {
   if (!folder.status) return {};
   const auto& s = *folder.status;
-  return fmt::format("{} {} {} {} {}", base::raw(s.uidvalidity.value_or(base::UidValidity{})), base::raw(s.uidnext.value_or(base::Uid{})),
-                     s.messages.value_or(0), s.unseen.value_or(0), base::raw(s.highestmodseq.value_or(base::ModSeq{})));
+  return fmt::format("{} {} {} {} {}", base::raw(s.uidvalidity.value_or(base::UidValidity{})),
+                     base::raw(s.uidnext.value_or(base::Uid{})), s.messages.value_or(0), s.unseen.value_or(0),
+                     base::raw(s.highestmodseq.value_or(base::ModSeq{})));
 }
 
 bool is_greetings(const Store& store, const std::string& folder) {
   const auto& masks = store.profile.greeting_folders;
-  return std::any_of(masks.begin(), masks.end(), [&](const auto& mask) { return plan::glob_match(mask, folder); });
+  return std::any_of(masks.begin(), masks.end(),
+                     [&](const auto& mask) { return plan::glob_match(mask, folder); });
 }
 
 // Tells events apart by what moved since the last STATUS of that folder (S16).
@@ -38,9 +40,12 @@ class Classifier {
     auto& last = last_[event.folder];
     const auto& now = *event.status;
     std::string kind = "flag";
-    if (now.uidnext && last.uidnext && *now.uidnext > *last.uidnext) kind = "deposit";
-    else if (now.uidnext && !last.uidnext) kind = "deposit";
-    else if (now.messages && last.messages && *now.messages < *last.messages) kind = "deletion";
+    if (now.uidnext && last.uidnext && *now.uidnext > *last.uidnext)
+      kind = "deposit";
+    else if (now.uidnext && !last.uidnext)
+      kind = "deposit";
+    else if (now.messages && last.messages && *now.messages < *last.messages)
+      kind = "deletion";
     if (now.uidnext) last.uidnext = now.uidnext;
     if (now.messages) last.messages = now.messages;
     return kind;
@@ -94,7 +99,8 @@ Task<void> tell(Watching& w, const std::vector<imap::WatchEvent>& events) {
 Task<void> listen_until(Watching& w, base::BootTime until) {
   while (w.world.clock.now() < until) {
     const auto left = std::chrono::duration_cast<Millis>(until - w.world.clock.now());
-    const auto events = co_await w.session.next_events(std::clamp(left, Millis(1), w.world.settings.watch_dead));
+    const auto events =
+        co_await w.session.next_events(std::clamp(left, Millis(1), w.world.settings.watch_dead));
     w.heard.alive(w.mailbox.id, w.method);
     if (!events.empty()) co_await tell(w, events);
   }
@@ -103,7 +109,8 @@ Task<void> listen_until(Watching& w, base::BootTime until) {
 Task<void> watch_by_notify(Watching& w) {
   for (;;) {
     co_await listen_until(w, w.world.clock.now() + w.world.settings.watch_poll);
-    if (co_await poll_moved(w.session, w.last, &w.classifier)) co_await w.heard.event(w.mailbox, "poll", "poll", true);
+    if (co_await poll_moved(w.session, w.last, &w.classifier))
+      co_await w.heard.event(w.mailbox, "poll", "poll", true);
   }
 }
 
@@ -115,9 +122,11 @@ Task<void> watch_by_idle(Watching& w) {
     const auto started = co_await w.session.idle_start();
     if (!started.ok()) throw base::Failed(imap::failure_of(started, "IDLE", folder));
     // IDLE says nothing of other folders: the poll beside it is quicker than under NOTIFY.
-    co_await listen_until(w, w.world.clock.now() + std::min(w.world.settings.watch_renew, w.world.settings.watch_poll));
+    co_await listen_until(
+        w, w.world.clock.now() + std::min(w.world.settings.watch_renew, w.world.settings.watch_poll));
     co_await w.session.idle_stop();
-    if (co_await poll_moved(w.session, w.last, &w.classifier)) co_await w.heard.event(w.mailbox, "poll", "poll", true);
+    if (co_await poll_moved(w.session, w.last, &w.classifier))
+      co_await w.heard.event(w.mailbox, "poll", "poll", true);
   }
 }
 
@@ -136,7 +145,8 @@ Task<void> Heard::event(const db::WatchedMailbox& mailbox, std::string kind, std
   ++counts_[{mailbox.source, kind, impact}];
   if (!impact) co_return;
   std::vector<base::MailboxId> one{mailbox.id};
-  co_await db::mark_dirty(world_.pool, std::move(one), std::move(cause), db::WorkClass::live, false, world_.settings.coalesce);
+  co_await db::mark_dirty(world_.pool, std::move(one), std::move(cause), db::WorkClass::live, false,
+                          world_.settings.coalesce);
 }
 
 Task<void> Heard::flush() {
@@ -144,11 +154,13 @@ Task<void> Heard::flush() {
   for (const auto& [method, mailboxes] : alive) co_await db::heard(world_.pool, mailboxes, method);
   const auto counted = std::exchange(counts_, {});
   std::vector<db::StoreEventCount> counts;
-  for (const auto& [key, n] : counted) counts.push_back({std::get<0>(key), std::get<1>(key), std::get<2>(key), n});
+  for (const auto& [key, n] : counted)
+    counts.push_back({std::get<0>(key), std::get<1>(key), std::get<2>(key), n});
   co_await db::count_store_events(world_.pool, std::move(counts));
 }
 
-Task<void> watch_mailbox(World& world, Heard& heard, db::WatchedMailbox mailbox, std::shared_ptr<const Store> store) {
+Task<void> watch_mailbox(World& world, Heard& heard, db::WatchedMailbox mailbox,
+                         std::shared_ptr<const Store> store) {
   auto session = co_await world.sessions.open(store, mailbox.name, mailbox.id);
   if (!session) throw base::Failed(session.error());
   const auto& method = store->profile.watch;
@@ -172,11 +184,13 @@ Task<void> watch_mailbox(World& world, Heard& heard, db::WatchedMailbox mailbox,
     co_await watch_by_poll(w);
 }
 
-Task<void> poll_mailbox(World& world, Heard& heard, db::WatchedMailbox mailbox, std::map<std::string, std::string>& last) {
+Task<void> poll_mailbox(World& world, Heard& heard, db::WatchedMailbox mailbox,
+                        std::map<std::string, std::string>& last) {
   auto session = co_await world.sessions.borrow(mailbox.source, mailbox.name, mailbox.id);
   if (!session) throw base::Failed(session.error());
   const bool first = last.empty();
-  if (co_await poll_moved(**session, last, nullptr) || first) co_await heard.event(mailbox, "poll", first ? "gap" : "poll", true);
+  if (co_await poll_moved(**session, last, nullptr) || first)
+    co_await heard.event(mailbox, "poll", first ? "gap" : "poll", true);
   heard.alive(mailbox.id, "poll");
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// One mailbox watched on one connection, by what the server offers: NOTIFY with nothing selected, else IDLE, else a poll.
+// One mailbox watched on one connection, by what the server offers: NOTIFY with nothing selected, else IDLE,
+// else a poll.
 
 #include <map>
 
@@ -25,9 +26,11 @@ class Heard {
   std::map<std::tuple<base::StoreId, std::string, bool>, std::int64_t> counts_;
 };
 
-// One connection's life; ends by exception (a lost connection), or returns when the server refuses to be watched that
-// way. polled: only LIST-STATUS, because there are too many mailboxes for a connection each.
-Task<void> watch_mailbox(World& world, Heard& heard, db::WatchedMailbox mailbox, std::shared_ptr<const Store> store);
-Task<void> poll_mailbox(World& world, Heard& heard, db::WatchedMailbox mailbox, std::map<std::string, std::string>& last);
+// One connection's life; ends by exception (a lost connection), or returns when the server refuses to be
+// watched that way. polled: only LIST-STATUS, because there are too many mailboxes for a connection each.
+Task<void> watch_mailbox(World& world, Heard& heard, db::WatchedMailbox mailbox,
+                         std::shared_ptr<const Store> store);
+Task<void> poll_mailbox(World& world, Heard& heard, db::WatchedMailbox mailbox,
+                        std::map<std::string, std::string>& last);
 
 }  // namespace mirror::engine

@@ -19,7 +19,8 @@ std::string body_key(const SideMessage& m) {
 }
 
 // Pairs what has the same key, in UID order; what is paired leaves both sides.
-void pair_by(const Key& key, Side& source, Side& target, const std::function<void(const SideMessage&, const SideMessage&)>& paired) {
+void pair_by(const Key& key, Side& source, Side& target,
+             const std::function<void(const SideMessage&, const SideMessage&)>& paired) {
   std::multimap<std::string, const SideMessage*> by_key;
   for (const auto* t : target) by_key.emplace(key(*t), t);
   Side left;
@@ -49,23 +50,31 @@ std::string digest_text(const SideMessage& m) {
   return fmt::format("{} {} {}", body_key(m), m.date, m.flags.text());
 }
 
-std::vector<MessageDifference> compare_messages(const std::vector<SideMessage>& source, const std::vector<SideMessage>& target) {
+std::vector<MessageDifference> compare_messages(const std::vector<SideMessage>& source,
+                                                const std::vector<SideMessage>& target) {
   std::vector<MessageDifference> out;
   Side s = pointers(source);
   Side t = pointers(target);
   const auto date_of = [](const SideMessage& m) { return fmt::format(" {}", m.date); };
   pair_by(digest_text, s, t, [](const auto&, const auto&) {});
-  pair_by([&](const auto& m) { return body_key(m) + date_of(m); }, s, t, [&](const auto& a, const auto& b) {
-    out.push_back({"flags", a.uid, b.uid, fmt::format("source ({}), target ({})", a.flags.text(), b.flags.text())});
-  });
+  pair_by([&](const auto& m) { return body_key(m) + date_of(m); }, s, t,
+          [&](const auto& a, const auto& b) {
+            out.push_back({"flags", a.uid, b.uid,
+                           fmt::format("source ({}), target ({})", a.flags.text(), b.flags.text())});
+          });
   pair_by(body_key, s, t, [&](const auto& a, const auto& b) {
     out.push_back({"date", a.uid, b.uid, fmt::format("source {}, target {}", a.date, b.date)});
   });
-  pair_by([&](const auto& m) { return fmt::format("{}{}", m.message_id_hash, date_of(m)); }, s, t, [&](const auto& a, const auto& b) {
-    out.push_back({"body", a.uid, b.uid, fmt::format("source {} octets, target {} octets, or other octets", a.size, b.size)});
-  });
-  for (const auto* m : s) out.push_back({"missing", m->uid, {}, fmt::format("{} octets of {}", m->size, m->date)});
-  for (const auto* m : t) out.push_back({"extra", {}, m->uid, fmt::format("{} octets of {}", m->size, m->date)});
+  pair_by(
+      [&](const auto& m) { return fmt::format("{}{}", m.message_id_hash, date_of(m)); }, s, t,
+      [&](const auto& a, const auto& b) {
+        out.push_back({"body", a.uid, b.uid,
+                       fmt::format("source {} octets, target {} octets, or other octets", a.size, b.size)});
+      });
+  for (const auto* m : s)
+    out.push_back({"missing", m->uid, {}, fmt::format("{} octets of {}", m->size, m->date)});
+  for (const auto* m : t)
+    out.push_back({"extra", {}, m->uid, fmt::format("{} octets of {}", m->size, m->date)});
   return out;
 }
 

@@ -10,9 +10,13 @@ namespace mirror::plan {
 
 namespace {
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
 
-bool is_hex(char c) { return std::isxdigit(static_cast<unsigned char>(c)) != 0; }
+bool is_hex(char c) {
+  return std::isxdigit(static_cast<unsigned char>(c)) != 0;
+}
 
 bool looks_escaped(std::string_view part, std::size_t at) {
   return part[at] == '=' && at + 2 < part.size() && is_hex(part[at + 1]) && is_hex(part[at + 2]);
@@ -40,11 +44,13 @@ std::string escape_part(std::string_view part, const NameRules& rules, bool firs
 std::string target_folder_name(std::string_view source_name, const NameRules& rules) {
   if (is_inbox(source_name)) return "INBOX";
   std::string_view rest = source_name;
-  if (!rules.source_prefix.empty() && rest.starts_with(rules.source_prefix)) rest.remove_prefix(rules.source_prefix.size());
+  if (!rules.source_prefix.empty() && rest.starts_with(rules.source_prefix))
+    rest.remove_prefix(rules.source_prefix.size());
   std::string out = rules.target_prefix;
   bool first = true;
   while (true) {
-    const std::size_t cut = rules.source_delimiter == 0 ? std::string_view::npos : rest.find(rules.source_delimiter);
+    const std::size_t cut =
+        rules.source_delimiter == 0 ? std::string_view::npos : rest.find(rules.source_delimiter);
     const std::string_view part = rest.substr(0, cut);
     // INBOX as the root of a tree stays INBOX in the server's own spelling.
     out += first && rules.target_prefix.empty() && cut != std::string_view::npos && is_inbox(part)
@@ -97,9 +103,11 @@ bool glob_match(std::string_view mask, std::string_view name) {
   return m == mask.size();
 }
 
-bool in_scope(std::string_view name, const std::vector<std::string>& include, const std::vector<std::string>& exclude) {
+bool in_scope(std::string_view name, const std::vector<std::string>& include,
+              const std::vector<std::string>& exclude) {
   const auto matches = [&](const std::string& mask) { return glob_match(mask, name); };
-  return std::any_of(include.begin(), include.end(), matches) && std::none_of(exclude.begin(), exclude.end(), matches);
+  return std::any_of(include.begin(), include.end(), matches) &&
+         std::none_of(exclude.begin(), exclude.end(), matches);
 }
 
 }  // namespace mirror::plan

@@ -20,11 +20,12 @@ bool same_identity(const FolderRow& row, const ListedFolder& folder) {
   return row.source_uidvalidity == folder.uidvalidity;
 }
 
-// Could this row have moved to that folder? UIDVALIDITY alone is no identity (folders made in one second share it).
+// Could this row have moved to that folder? UIDVALIDITY alone is no identity (folders made in one second
+// share it).
 bool may_have_moved(const FolderRow& row, const ListedFolder& folder) {
   if (!row.mailboxid.empty() && !folder.mailboxid.empty()) return row.mailboxid == folder.mailboxid;
-  return row.mapped > 0 && row.source_uidvalidity != UidValidity{} && row.source_uidvalidity == folder.uidvalidity &&
-         folder.uidnext >= row.source_uidnext;
+  return row.mapped > 0 && row.source_uidvalidity != UidValidity{} &&
+         row.source_uidvalidity == folder.uidvalidity && folder.uidnext >= row.source_uidnext;
 }
 
 }  // namespace
@@ -37,8 +38,9 @@ FolderPlan plan_folders(const std::vector<FolderRow>& rows, const std::vector<Li
   std::vector<const FolderRow*> open;
 
   for (const auto& row : rows) {
-    const auto same = std::find_if(free.begin(), free.end(),
-                                   [&](const auto* f) { return same_name(row, *f) && same_identity(row, *f); });
+    const auto same = std::find_if(free.begin(), free.end(), [&](const auto* f) {
+      return same_name(row, *f) && same_identity(row, *f);
+    });
     if (same == free.end()) {
       open.push_back(&row);
       continue;
@@ -61,7 +63,8 @@ FolderPlan plan_folders(const std::vector<FolderRow>& rows, const std::vector<Li
   }
   for (const auto* row : unmoved) {
     // The same name with another identity: the row stays with the name, its messages are matched anew.
-    const auto same = std::find_if(free.begin(), free.end(), [&](const auto* f) { return same_name(*row, *f); });
+    const auto same =
+        std::find_if(free.begin(), free.end(), [&](const auto* f) { return same_name(*row, *f); });
     if (same != free.end()) {
       plan.kept.emplace_back(*row, **same);
       free.erase(same);
@@ -81,8 +84,8 @@ std::vector<RenameStep> order_renames(std::vector<RenameStep> wanted, const std:
   while (!wanted.empty()) {
     std::set<std::string> occupied;
     for (const auto& step : wanted) occupied.insert(step.from);
-    const auto free_target = std::find_if(wanted.begin(), wanted.end(),
-                                          [&](const RenameStep& step) { return !occupied.contains(step.to); });
+    const auto free_target = std::find_if(
+        wanted.begin(), wanted.end(), [&](const RenameStep& step) { return !occupied.contains(step.to); });
     if (free_target != wanted.end()) {
       steps.push_back(*free_target);
       wanted.erase(free_target);
@@ -96,15 +99,17 @@ std::vector<RenameStep> order_renames(std::vector<RenameStep> wanted, const std:
   return steps;
 }
 
-std::vector<SubscriptionChange> plan_subscriptions(const std::vector<std::pair<std::string, bool>>& wanted_by_target,
-                                                   const std::vector<ListedFolder>& target) {
-  std::map<std::string, bool> has;
-  for (const auto& folder : target) has[folder.name] = folder.subscribed;
+std::vector<SubscriptionChange> plan_subscriptions(const std::map<std::string, bool>& wanted,
+                                                   const std::vector<ListedFolder>& target,
+                                                   const std::set<std::string>& out_of_scope) {
+  std::set<std::string> has;
+  for (const auto& folder : target)
+    if (folder.subscribed) has.insert(folder.name);
   std::vector<SubscriptionChange> changes;
-  for (const auto& [name, wanted] : wanted_by_target) {
-    const auto found = has.find(name);
-    if ((found != has.end() && found->second) != wanted) changes.push_back({name, wanted});
-  }
+  for (const auto& [name, subscribed] : wanted)
+    if (subscribed != has.contains(name)) changes.push_back({name, subscribed});
+  for (const auto& name : has)
+    if (!wanted.contains(name) && !out_of_scope.contains(name)) changes.push_back({name, false});
   return changes;
 }
 

@@ -2,9 +2,11 @@
 #pragma once
 
 // (folders on the source, folders on the target, folders remembered) -> what to create, rename, leave. PURE.
-// Not seen is not deleted: the caller plans only from a complete, successful LIST, and a vanished folder still has
-// to be confirmed by the server's own NO [NONEXISTENT].
+// Not seen is not deleted: the caller plans only from a complete, successful LIST, and a vanished folder
+// still has to be confirmed by the server's own NO [NONEXISTENT].
 
+#include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,10 +29,10 @@ struct FolderRow {
 struct ListedFolder {
   std::string name;
   char delimiter = 0;
-  UidValidity uidvalidity{};   // 0: not told
+  UidValidity uidvalidity{};  // 0: not told
   Uid uidnext{};
   std::string mailboxid;
-  std::string special_use;     // "\\sent" or empty
+  std::string special_use;  // "\\sent" or empty
   bool subscribed = false;
   bool selectable = true;
 };
@@ -46,14 +48,14 @@ struct RenameCandidate {
 struct FolderPlan {
   std::vector<std::pair<FolderRow, ListedFolder>> kept;  // row and what the source lists for it
   std::vector<RenameCandidate> renamed;
-  std::vector<ListedFolder> fresh;                       // no row yet
-  std::vector<FolderRow> vanished;                       // row without a folder
+  std::vector<ListedFolder> fresh;  // no row yet
+  std::vector<FolderRow> vanished;  // row without a folder
 };
 
 FolderPlan plan_folders(const std::vector<FolderRow>& rows, const std::vector<ListedFolder>& source);
 
-// A set of renames as one permutation: every target name is free when its step runs. Names in a cycle, or occupied by
-// a folder that moves later, go through a temporary name.
+// A set of renames as one permutation: every target name is free when its step runs. Names in a cycle, or
+// occupied by a folder that moves later, go through a temporary name.
 struct RenameStep {
   std::string from;
   std::string to;
@@ -65,7 +67,11 @@ struct SubscriptionChange {
   std::string target_name;
   bool subscribe = false;
 };
-std::vector<SubscriptionChange> plan_subscriptions(const std::vector<std::pair<std::string, bool>>& wanted_by_target,
-                                                   const std::vector<ListedFolder>& target);
+// wanted: every target name in scope and whether it is to be subscribed (names of folders that do not exist,
+// too: a subscription may outlive its folder, RFC 9051 section 6.3.7). A target name subscribed and not
+// wanted is drift.
+std::vector<SubscriptionChange> plan_subscriptions(const std::map<std::string, bool>& wanted,
+                                                   const std::vector<ListedFolder>& target,
+                                                   const std::set<std::string>& out_of_scope);
 
 }  // namespace mirror::plan

@@ -31,8 +31,8 @@ GuardVerdict judge_removals(const GuardInput& input, const GuardLimits& limits) 
   const bool share = today > k_small && base > 0 && today * 100 > base * limits.percent;
   verdict.hold = verdict.counted > 0 && (many || share);
   if (verdict.hold)
-    verdict.reason = fmt::format("{} deletions today of {} messages; limits: {} or {} %", today, base, limits.count,
-                                 limits.percent);
+    verdict.reason = fmt::format("{} deletions today of {} messages; limits: {} or {} %", today, base,
+                                 limits.count, limits.percent);
   return verdict;
 }
 

@@ -12,11 +12,12 @@
 namespace mirror::plan {
 
 struct GuardLimits {
-  std::uint64_t count = 1000;   // at most this many pass without a question ...
-  std::uint64_t percent = 50;   // ... unless they are also within this share of what was mapped
+  std::uint64_t count = 1000;  // at most this many pass without a question ...
+  std::uint64_t percent = 50;  // ... unless they are also within this share of what was mapped
 };
 
-// What identifies a message for pairing a deletion with an append of the same pass (a move, a greeting replaced).
+// What identifies a message for pairing a deletion with an append of the same pass (a move, a greeting
+// replaced).
 struct Likeness {
   std::uint64_t size = 0;
   std::int64_t date = 0;
@@ -26,14 +27,14 @@ struct Likeness {
 
 struct GuardInput {
   std::vector<Likeness> removed;
-  std::vector<Likeness> added;         // copied in the same pass, any folder of the mailbox
-  std::uint64_t mapped = 0;            // in the whole mailbox before the pass
-  std::uint64_t removed_today = 0;     // deletions already done today that were not paired
+  std::vector<Likeness> added;      // copied in the same pass, any folder of the mailbox
+  std::uint64_t mapped = 0;         // in the whole mailbox before the pass
+  std::uint64_t removed_today = 0;  // deletions already done today that were not paired
 };
 
 struct GuardVerdict {
   bool hold = false;
-  std::uint64_t counted = 0;           // deletions not paired with an append
+  std::uint64_t counted = 0;  // deletions not paired with an append
   std::string reason;
 };
 

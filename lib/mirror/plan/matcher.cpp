@@ -16,10 +16,13 @@ std::map<Digest, Group> grouped(const Group& contenders, Digest Contender::* key
   return groups;
 }
 
-void take(Group& group, const Contender* one) { group.erase(std::find(group.begin(), group.end(), one)); }
+void take(Group& group, const Contender* one) {
+  group.erase(std::find(group.begin(), group.end(), one));
+}
 
 // Pairs two groups of equals: equal flags first, then UID order (the groups arrive in UID order).
-void pair_group(Group wanted, Group present, bool exact, Group& all_wanted, Group& all_present, Match& match) {
+void pair_group(Group wanted, Group present, bool exact, Group& all_wanted, Group& all_present,
+                Match& match) {
   const auto settle = [&](const Contender* w, const Contender* p) {
     match.pairs.push_back({w->uid, p->uid, exact});
     take(wanted, w);
@@ -28,7 +31,8 @@ void pair_group(Group wanted, Group present, bool exact, Group& all_wanted, Grou
     take(all_present, p);
   };
   for (const auto* w : Group(wanted)) {
-    const auto same = std::find_if(present.begin(), present.end(), [&](const auto* p) { return p->flags == w->flags; });
+    const auto same =
+        std::find_if(present.begin(), present.end(), [&](const auto* p) { return p->flags == w->flags; });
     if (same != present.end()) settle(w, *same);
   }
   while (!wanted.empty() && !present.empty()) settle(wanted.front(), present.front());
@@ -59,7 +63,8 @@ Match match(const std::vector<Contender>& wanted, const std::vector<Contender>& 
   pair_by(&Contender::canonical, false, w, p, result);
   for (const auto* one : w) result.absent.push_back(one->uid);
   for (const auto* one : p) result.strangers.push_back(one->uid);
-  std::sort(result.pairs.begin(), result.pairs.end(), [](const Pair& a, const Pair& b) { return a.source < b.source; });
+  std::sort(result.pairs.begin(), result.pairs.end(),
+            [](const Pair& a, const Pair& b) { return a.source < b.source; });
   return result;
 }
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The one matcher (law 3): which messages on the target are copies of which messages on the source. It serves kill
-// recovery, targets without UIDPLUS, a changed UIDVALIDITY and a lost database. PURE: digests are handed in.
-// Multiset: genuine duplicates keep their number. Octet-equal pairs first, then pairs that are equal in canonical
-// form (what servers are known to munge); within equals, equal flags pair first, then UID order.
+// The one matcher (law 3): which messages on the target are copies of which messages on the source. It serves
+// kill recovery, targets without UIDPLUS, a changed UIDVALIDITY and a lost database. PURE: digests are handed
+// in. Multiset: genuine duplicates keep their number. Octet-equal pairs first, then pairs that are equal in
+// canonical form (what servers are known to munge); within equals, equal flags pair first, then UID order.
 
 #include <vector>
 

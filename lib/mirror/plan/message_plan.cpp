@@ -24,9 +24,11 @@ bool gone(const FolderView& view, const ViewByUid& seen, Uid uid) {
   return view.complete ? !seen.contains(uid) : view.vanished.contains(uid) && !seen.contains(uid);
 }
 
-void plan_copies(const FolderView& source, const RowBySource& rows, const FolderMemory& memory, MessagePlan& plan) {
+void plan_copies(const FolderView& source, const RowBySource& rows, const FolderMemory& memory,
+                 MessagePlan& plan) {
   for (const auto& message : source.messages)
-    if (!rows.contains(message.uid) && !memory.quarantined.contains(message.uid)) plan.copy.push_back(message.uid);
+    if (!rows.contains(message.uid) && !memory.quarantined.contains(message.uid))
+      plan.copy.push_back(message.uid);
 }
 
 void plan_one_flag(const MapRow& row, const SeenMessage* source, const SeenMessage* target,
@@ -94,15 +96,18 @@ MessagePlan plan_messages(const FolderView& source, const FolderView& target, co
     }
     const auto s = on_source.find(row.source);
     const auto t = on_target.find(row.target);
-    plan_one_flag(row, s == on_source.end() ? nullptr : s->second, t == on_target.end() ? nullptr : t->second, keeps, plan);
+    plan_one_flag(row, s == on_source.end() ? nullptr : s->second, t == on_target.end() ? nullptr : t->second,
+                  keeps, plan);
   }
   if (const auto waiting = memory.quarantined.expand(k_expandable))
     for (const Uid uid : *waiting)
       if (gone(source, on_source, uid)) plan.released.push_back(uid);
   for (const auto& message : target.messages)
-    if (!by_target.contains(message.uid) && !memory.extra_uids.contains(message.uid)) plan.strangers.add(message.uid);
+    if (!by_target.contains(message.uid) && !memory.extra_uids.contains(message.uid))
+      plan.strangers.add(message.uid);
 
-  // A row gone from both sides is lost on the target and needs no deletion: it counts as gone from the source too.
+  // A row gone from both sides is lost on the target and needs no deletion: it counts as gone from the source
+  // too.
   std::uint64_t lost_and_gone = 0;
   for (const auto& lost : plan.lost)
     if (gone(source, on_source, lost.source)) ++lost_and_gone;

@@ -2,8 +2,8 @@
 #pragma once
 
 // (source view, target view, memory) -> what makes the folder equal. PURE.
-// Law 4: a partial view only counts when the numbers agree; else the plan asks for a complete look and removes
-// nothing. Law 5: only rows of the map are ever removed.
+// Law 4: a partial view only counts when the numbers agree; else the plan asks for a complete look and
+// removes nothing. Law 5: only rows of the map are ever removed.
 
 #include <vector>
 
@@ -25,24 +25,28 @@ struct Removal {
 };
 
 struct MessagePlan {
-  bool look_closer_at_source = false;  // counts disagree: compare with a complete view before removing anything
+  bool look_closer_at_source =
+      false;  // counts disagree: compare with a complete view before removing anything
   bool look_closer_at_target = false;
-  std::vector<Uid> copy;               // ascending
+  std::vector<Uid> copy;  // ascending
   std::vector<FlagFix> flags;
-  std::vector<MapRow> settled;         // rows whose remembered flags change without a change on the target
-  std::vector<Removal> remove;         // mapped, gone from the source
-  std::vector<Removal> lost;           // mapped, gone from the target: to be copied again (drift)
-  std::vector<Uid> released;           // quarantined messages that left the source: nothing waits for them any more
-  UidSet strangers;                    // target UIDs neither mapped nor known as extras
+  std::vector<MapRow> settled;  // rows whose remembered flags change without a change on the target
+  std::vector<Removal> remove;  // mapped, gone from the source
+  std::vector<Removal> lost;    // mapped, gone from the target: to be copied again (drift)
+  std::vector<Uid> released;    // quarantined messages that left the source: nothing waits for them any more
+  UidSet strangers;             // target UIDs neither mapped nor known as extras
   bool empty() const {
-    return copy.empty() && flags.empty() && settled.empty() && remove.empty() && lost.empty() && strangers.empty();
+    return copy.empty() && flags.empty() && settled.empty() && remove.empty() && lost.empty() &&
+           strangers.empty();
   }
 };
 
-// rows: with complete views every row of the folder; with a partial view at least the rows of every UID either view
-// names. Both views carry the UIDVALIDITY the rows belong to. keeps: the flags the target can store; nullopt = all.
+// rows: with complete views every row of the folder; with a partial view at least the rows of every UID
+// either view names. Both views carry the UIDVALIDITY the rows belong to. keeps: the flags the target can
+// store; nullopt = all.
 MessagePlan plan_messages(const FolderView& source, const FolderView& target, const std::vector<MapRow>& rows,
-                          const FolderMemory& memory, const std::optional<std::vector<std::string>>& keeps = {});
+                          const FolderMemory& memory,
+                          const std::optional<std::vector<std::string>>& keeps = {});
 
 // The part of wanted that a target keeping only these flags can store.
 FlagSet storable(const FlagSet& wanted, const std::optional<std::vector<std::string>>& keeps);

@@ -29,8 +29,8 @@ struct SeenMessage {
   FlagSet flags;
 };
 
-// One look at a folder on one side. complete: messages names every message there is. Otherwise messages are those
-// changed since the last look and vanished those gone since, as the server claims (QRESYNC).
+// One look at a folder on one side. complete: messages names every message there is. Otherwise messages are
+// those changed since the last look and vanished those gone since, as the server claims (QRESYNC).
 struct FolderView {
   bool complete = false;
   UidValidity uidvalidity{};
@@ -43,11 +43,11 @@ struct FolderView {
 
 // What is remembered of a folder besides the map rows handed to a planner.
 struct FolderMemory {
-  std::uint64_t mapped = 0;         // map rows under the current pair of UIDVALIDITYs
-  std::uint64_t extras = 0;         // foreign and unknown messages on the target
-  UidSet extra_uids;                // their target UIDs
-  UidSet quarantined;               // source UIDs that wait in quarantine and are not mapped
-  UidSet held;                      // source UIDs whose deletion is held
+  std::uint64_t mapped = 0;  // map rows under the current pair of UIDVALIDITYs
+  std::uint64_t extras = 0;  // foreign and unknown messages on the target
+  UidSet extra_uids;         // their target UIDs
+  UidSet quarantined;        // source UIDs that wait in quarantine and are not mapped
+  UidSet held;               // source UIDs whose deletion is held
 };
 
 }  // namespace mirror::plan

@@ -9,8 +9,8 @@ std::vector<std::vector<CopyItem>> cut_windows(std::vector<CopyItem> items, cons
   std::vector<std::vector<CopyItem>> windows;
   std::uint64_t octets = 0;
   for (auto& item : items) {
-    const bool full = !windows.empty() &&
-                      (windows.back().size() >= limits.messages || octets + item.size > limits.octets);
+    const bool full =
+        !windows.empty() && (windows.back().size() >= limits.messages || octets + item.size > limits.octets);
     if (windows.empty() || full) {
       windows.emplace_back();
       octets = 0;

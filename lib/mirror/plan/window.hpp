@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Cuts what is to be copied into windows: one window is one MULTIAPPEND (or one pipeline of APPENDs) and one pair of
-// commits. PURE.
+// Cuts what is to be copied into windows: one window is one MULTIAPPEND (or one pipeline of APPENDs) and one
+// pair of commits. PURE.
 
 #include <cstdint>
 #include <vector>
@@ -15,7 +15,7 @@ struct CopyItem {
   Uid source{};
   FlagSet flags;
   InternalDate date;
-  std::uint64_t size = 0;            // RFC822.SIZE, a claim
+  std::uint64_t size = 0;  // RFC822.SIZE, a claim
   std::int64_t message_id_hash = 0;
 };
 
