@@ -318,6 +318,7 @@ create table history (
   epoch       bigint not null default 0
 );
 create index history_mailbox on history (mailbox_id, id);
+create index history_at on history using brin (at);  -- rates of the last minute
 
 create table event_head (only_row boolean primary key default true check (only_row), id bigint not null);
 insert into event_head values (true, 0);
@@ -381,7 +382,7 @@ create table run (
 create table run_mailbox (
   run_id     bigint not null references run on delete cascade,
   mailbox_id bigint not null references mailbox on delete cascade,
-  state      text not null default 'waiting' check (state in ('waiting', 'equal', 'differs', 'repaired', 'failed', 'skipped')),
+  state      text not null default 'waiting' check (state in ('waiting', 'equal', 'differs', 'repaired', 'done', 'failed', 'skipped')),
   detail     jsonb not null default '{}',
   finished_at timestamptz,
   primary key (run_id, mailbox_id)
