@@ -90,6 +90,8 @@ class Session {
   virtual Task<base::Result<std::vector<std::pair<std::string, std::string>>>> id() = 0;  // name, value
   // The personal namespace's prefix and delimiter; ("", 0) where NAMESPACE is not offered.
   virtual Task<std::pair<std::string, char>> personal_namespace() = 0;
+  // The login's rights on a folder, one letter each (RFC 4314); only where ACL is offered.
+  virtual Task<base::Result<std::string>> my_rights(std::string folder) = 0;
 
   // Every folder of the owner with subscriptions, special use and (with_status) STATUS. One LIST-STATUS where
   // offered, else LIST + LSUB + pipelined STATUS. Complete or a failure, never a part.

@@ -41,6 +41,7 @@ class SessionImpl final : public Session {
   Task<Reply> noop() override;
   Task<base::Result<std::vector<std::pair<std::string, std::string>>>> id() override;
   Task<std::pair<std::string, char>> personal_namespace() override;
+  Task<base::Result<std::string>> my_rights(std::string folder) override;
 
   Task<base::Result<std::vector<Folder>>> list(bool with_status) override;
   Task<base::Result<FolderStatus>> status(std::string folder) override;

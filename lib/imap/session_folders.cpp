@@ -92,6 +92,20 @@ Task<Result<std::vector<Folder>>> SessionImpl::list(bool with_status) {
   co_return folders;
 }
 
+Task<Result<std::string>> SessionImpl::my_rights(std::string folder) {
+  Turn turn(*this);
+  std::optional<std::string> rights;
+  Listening listening(*wire_, [&](const Response& response) {
+    if (response.name != "MYRIGHTS") return;
+    rights = response.rest.substr(response.rest.rfind(' ') + 1);  // the folder's name stands before it
+  });
+  const Reply reply = co_await wire_->run(command("MYRIGHTS").folder(wire_name(folder)));
+  turn.done();
+  if (!reply.ok()) co_return failure_of(reply, "MYRIGHTS", folder);
+  if (!rights) co_return Failure("MRD-IMAP-006", "MYRIGHTS " + folder);
+  co_return *rights;
+}
+
 Task<Result<std::vector<Folder>>> SessionImpl::list_extended(bool with_status) {
   Collected collected;
   Listening listening(*wire_, [&](const Response& response) { collected.take(response); });

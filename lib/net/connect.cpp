@@ -97,4 +97,12 @@ Task<std::unique_ptr<Stream>> connect(Endpoint endpoint, std::chrono::millisecon
   co_return co_await with_timeout(connect_and_greet(std::move(endpoint), limit), limit, std::move(what));
 }
 
+Task<std::vector<std::string>> resolve_host(Endpoint endpoint, std::chrono::milliseconds limit) {
+  auto what = "address of " + endpoint.host;
+  const auto found = co_await with_timeout(resolve(std::move(endpoint)), limit, std::move(what));
+  std::vector<std::string> out;
+  for (const auto& at : found) out.push_back(at.address().to_string());
+  co_return out;
+}
+
 }  // namespace mirror::net

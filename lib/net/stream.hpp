@@ -14,6 +14,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/failure.hpp"
 #include "net/task.hpp"
@@ -67,6 +68,9 @@ class Stream {
 // Resolves, connects (every address in turn, TCP_NODELAY, keepalive), and for TlsMode::implicit shakes hands.
 // Codes: MRD-NET-001 unreachable, 002 time-out, 003 lost, 004 name, 005 certificate refused, 006 TLS failed.
 Task<std::unique_ptr<Stream>> connect(Endpoint endpoint, std::chrono::milliseconds limit);
+
+// The addresses of an endpoint as texts, without connecting. Throws Failed MRD-NET-004 or 002.
+Task<std::vector<std::string>> resolve_host(Endpoint endpoint, std::chrono::milliseconds limit);
 
 // A connected pair in memory, for tests: what one end writes the other reads. Unbounded, so a write never
 // waits for the reader; start_tls() only sets peer().protocol to "pipe".
