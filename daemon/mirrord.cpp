@@ -29,6 +29,7 @@
 #include "net/cancelled.hpp"
 #include "net/task_group.hpp"
 #include "net/timeout.hpp"
+#include "push.hpp"
 #include "settings.hpp"
 
 namespace mirror::daemon {
@@ -130,6 +131,8 @@ std::vector<engine::Service> services_of(Daemon& d, engine::Wake& book_wake) {
   services.push_back({"store-test", [&] { return engine::run_store_tests(d.world, d.test_wake); }});
   services.push_back({"estimate", [&] { return engine::run_estimates(d.world, d.gate, d.estimate_wake); }});
   services.push_back({"http", [&] { return d.server.run(); }});
+  if (!d.settings.push.listen.empty())
+    services.push_back({"push", [&] { return run_push(d.world, d.settings.push); }});
   return services;
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "settings.hpp"
 
+#include "push.hpp"
+
 #include <unistd.h>
 
 #include <array>
@@ -46,6 +48,15 @@ void read_log(SettingsTable table, DaemonSettings& s) {
     s.log_format = *format == "json"      ? base::log::Format::json
                    : *format == "journal" ? base::log::Format::journal
                                           : base::log::Format::text;
+  table.finish();
+}
+
+void read_push(SettingsTable table, PushSettings& p) {
+  set(p.listen, table.text("listen"));
+  set(p.token_file, table.text("token_file"));
+  if (!p.listen.empty() && !parse_address(p.listen))
+    table.complain("listen", "an address with a port is wanted, \"127.0.0.1:4711\"");
+  if (!p.listen.empty()) table.require("token_file");
   table.finish();
 }
 
@@ -102,6 +113,7 @@ Loaded load_settings(const std::string& file) {
     if (auto table = root.table("database")) read_database(std::move(*table), s);
     if (auto table = root.table("control")) read_control(std::move(*table), s);
     if (auto table = root.table("log")) read_log(std::move(*table), s);
+    if (auto table = root.table("push")) read_push(std::move(*table), s.push);
     if (auto table = root.table("engine")) read_engine(std::move(*table), s.engine);
     root.finish();
   }

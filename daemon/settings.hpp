@@ -13,6 +13,12 @@
 
 namespace mirror::daemon {
 
+// Where other programs post what happened on a store; no listener while listen is empty.
+struct PushSettings {
+  std::string listen;      // "127.0.0.1:4711": plain HTTP, so loopback or a network of its own
+  std::string token_file;  // the secret at the end of /push/STORE/TOKEN; readable by mirrord alone
+};
+
 struct DaemonSettings {
   std::string database = "dbname=mirrord";
   std::size_t database_workers = 4;
@@ -22,6 +28,7 @@ struct DaemonSettings {
   std::string key_file;  // empty: $CREDENTIALS_DIRECTORY/key
   base::log::Level log_level = base::log::Level::info;
   base::log::Format log_format = base::log::Format::text;
+  PushSettings push;
   engine::Settings engine;
 };
 
