@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // mirrord: settings, the object graph, signals, drain. Thin on purpose.
 
-#include <sodium.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -314,7 +313,6 @@ int run(int argc, char** argv) {
     else
       words.push_back(word);
   }
-  if (::sodium_init() < 0) return 1;
   if (words == std::vector<std::string>{"generate-key"})
     return fmt::print("{}\n", base::Sealer::generate_key()), 0;
   const bool check = words == std::vector<std::string>{"check"};
