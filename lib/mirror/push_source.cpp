@@ -41,7 +41,7 @@ void StoreEvents::take(const Store& store, StoreEvent event) {
   // Our own logins, made for every look, would drown those of people.
   if (event.kind == "login" && !event.login.empty() && event.login == store.record.login)
     event.kind = "other";
-  if (event.impact && names_greetings(store, event)) event.kind = "greeting";
+  if (event.impact && event.kind != "folder" && names_greetings(store, event)) event.kind = "greeting";
   ++counts_[{id, event.kind, event.impact}];
   const Key key{id, lower(event.user)};
   if (store.profile.watch == "push") heard_.insert(key);

@@ -23,7 +23,7 @@ constexpr std::int64_t k_wire = 78, k_audio = 57;
 constexpr std::int64_t k_g711_octets = 8000, k_gsm_octets = 1625;  // a second
 
 std::int64_t minutes(std::int64_t octets, std::int64_t a_second) {
-  return octets / k_wire * k_audio / a_second / 60;
+  return octets * k_audio / k_wire / a_second / 60;
 }
 
 bool matches_any(const std::vector<std::string>& masks, const std::string& name) {

@@ -31,7 +31,7 @@ constexpr Row k_rows[] = {
     {Cap::auth_scram_sha_256, Use::always, "the login without sending the password"},
     {Cap::login_disabled, Use::always, "no LOGIN before TLS"},
     {Cap::starttls, Use::always, "TLS on the plain port"},
-    {Cap::id, Use::never, "the server is told apart by its certificate"},
+    {Cap::id, Use::test, "the store test shows what the server says it is"},
     {Cap::namespace_, Use::test, "shown by the store test; folders are found by LIST"},
     {Cap::list_extended, Use::always, "subscriptions and special use in one LIST"},
     {Cap::list_status, Use::always, "all folders' state in one command"},

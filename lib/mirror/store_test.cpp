@@ -83,6 +83,23 @@ Task<Said> impersonation_step(Testing& t) {
   co_return warning(std::move(detail), std::string(t.refused.front().second.next_step()));
 }
 
+std::string printable(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 32 || c == 127; }, '?');
+  return text.substr(0, 80);
+}
+
+Task<Said> server_step(Testing& t) {
+  if (!t.session) co_return skipped("not logged in");
+  if (!t.session->has(imap::Cap::id)) co_return skipped("ID is not offered");
+  const auto about = co_await t.session->id();
+  if (!about) co_return warning(about.error().text(), "");
+  std::string detail;
+  for (const auto& [name, value] : *about)
+    detail += fmt::format("{}{} {}", detail.empty() ? "" : ", ", printable(name), printable(value));
+  co_return ok(detail.empty() ? "it does not say what it is" : std::move(detail));
+}
+
 Task<Said> minimum_step(Testing& t) {
   if (!t.session) co_return skipped("not logged in");
   std::vector<std::string_view> missing;
@@ -242,6 +259,7 @@ Task<StoreTest> test_store(World& world, std::shared_ptr<const Store> store, db:
   co_await step(t, "login", login_step);
   co_await step(t, "impersonation", impersonation_step);
   t.out.capabilities = capability_lines(t);
+  co_await step(t, "server", server_step);
   co_await step(t, "minimum", minimum_step);
   co_await step(t, "namespace", namespace_step);
   co_await step(t, "watch", watch_step);
