@@ -115,6 +115,7 @@ create table retry (
   since      timestamptz not null default now(),
   due_at     timestamptz not null,
   attempts   integer not null default 1,
+  blocking   boolean not null default true,   -- false: a part is left undone, the rest of the mailbox goes on at once
   code       text not null,
   scope      text not null,
   detail     text not null

@@ -12,6 +12,8 @@ constexpr auto k_load = R"sql(
          f.target_uidvalidity, f.target_uidnext, f.target_modseq, f.source_status, f.target_status, f.mailboxid,
          f.special_use, f.subscribed, f.greetings, f.state, f.memory,
          c.n, c.octets, c.greetings,
+         exists (select 1 from quarantine k where k.mailbox_id = f.mailbox_id and k.folder_name = f.source_name
+                  and k.kind = 'folder' and k.retry_at > now()),
          (select count(*) from intent i where i.folder_id = f.id and i.state = 'open'),
          e.foreign_n, e.unknown_n, e.uids, q.uids, h.uids
     from folder f
@@ -66,12 +68,13 @@ FolderRecord read_folder(const pqxx::row& row) {
   f.mapped = row[17].as<std::uint64_t>();
   f.octets = row[18].as<std::uint64_t>();
   f.greeting_messages = row[19].as<std::uint64_t>();
-  f.open_intents = row[20].as<std::uint64_t>();
-  f.foreign = row[21].as<std::uint64_t>();
-  f.unknown = row[22].as<std::uint64_t>();
-  f.extra_uids = read_set(row[23]);
-  f.quarantined = read_set(row[24]);
-  f.held = read_set(row[25]);
+  f.refused = row[20].as<bool>();
+  f.open_intents = row[21].as<std::uint64_t>();
+  f.foreign = row[22].as<std::uint64_t>();
+  f.unknown = row[23].as<std::uint64_t>();
+  f.extra_uids = read_set(row[24]);
+  f.quarantined = read_set(row[25]);
+  f.held = read_set(row[26]);
   return f;
 }
 

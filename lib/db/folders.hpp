@@ -38,6 +38,7 @@ struct FolderRecord {
   bool greetings = false;
   std::string state;  // active, refused, leaving
   bool memory = true;
+  bool refused = false;  // quarantined: the target refuses the folder, and it is not yet time to ask again
   // counts under the current UIDVALIDITYs
   std::uint64_t mapped = 0;
   std::uint64_t octets = 0;

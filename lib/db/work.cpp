@@ -26,7 +26,7 @@ constexpr auto k_take = R"sql(
            join store t on t.id = l.target_store_id
           where d.due_at <= now() and m.participates and l.paused_reason = ''
             and s.state not in ('down', 'refused') and t.state not in ('down', 'refused')
-            and not exists (select 1 from retry r where r.mailbox_id = d.mailbox_id and r.due_at > now())
+            and not exists (select 1 from retry r where r.mailbox_id = d.mailbox_id and r.blocking and r.due_at > now())
             and not exists (select 1 from lease x where x.mailbox_id = d.mailbox_id and x.until > now())
             and exists (select 1 from site_ok)
             and (d.class = 0 or $3::int > 0)
@@ -79,21 +79,32 @@ void end_well(pqxx::work& tx, const WorkEnd& end, std::int64_t id) {
         end.totals->octets);
 }
 
-void end_badly(pqxx::work& tx, const WorkEnd& end, std::int64_t id) {
+// The whole mailbox waits (blocking), or a part of it is left undone while events of the rest are served at
+// once.
+void write_retry(pqxx::work& tx, const WorkEnd& end, std::int64_t id, bool blocking) {
   const base::Failure& failure = *end.failure;
   tx.exec_params(
-      "insert into retry (mailbox_id, due_at, code, scope, detail) values ($1, now() + make_interval(secs => "
-      "$2), $3, $4, $5) "
-      "on conflict (mailbox_id) do update set due_at = excluded.due_at, attempts = retry.attempts + 1, "
-      "code = excluded.code, scope = excluded.scope, detail = excluded.detail",
+      "insert into retry (mailbox_id, due_at, code, scope, detail, blocking) "
+      "values ($1, now() + make_interval(secs => $2), $3, $4, $5, $6) "
+      "on conflict (mailbox_id) do update set due_at = now() + make_interval(secs => least($2 * power(2, "
+      "least(retry.attempts, 10)), $7)), attempts = retry.attempts + 1, code = excluded.code, scope = "
+      "excluded.scope, "
+      "detail = excluded.detail, blocking = excluded.blocking",
       id, static_cast<double>(end.retry_in.count()), std::string(failure.code()),
-      std::string(to_text(failure.scope())), clean_text(failure.detail()));
-  // The dirty row stays under the retry row: whatever made it is still to be compared.
+      std::string(to_text(failure.scope())), clean_text(failure.detail()), blocking,
+      static_cast<double>(end.retry_longest.count()));
   tx.exec_params(
-      "update mailbox set status = 'failed', error_code = $2, error_text = $3, error_since = "
-      "coalesce(error_since, now()), "
-      "failures = failures + 1 where id = $1",
+      "update mailbox set status = 'failed', error_code = $2, error_text = $3, "
+      "error_since = coalesce(error_since, now()), failures = failures + 1 where id = $1",
       id, std::string(failure.code()), clean_text(failure.detail()));
+}
+
+// The dirty row stays under the retry row: whatever made it is still to be compared.
+void end_badly(pqxx::work& tx, const WorkEnd& end, std::int64_t id) {
+  if (end.partial)
+    tx.exec_params("delete from dirty where mailbox_id = $1 and generation = $2", id,
+                   base::raw(end.item.generation));
+  write_retry(tx, end, id, !end.partial);
 }
 
 }  // namespace

@@ -75,9 +75,11 @@ struct WorkEnd {
   WorkItem item;
   std::optional<base::Failure> failure;
   Seconds retry_in{60};
-  bool postponed = false;  // a store is down: the mailbox is not to blame, its row stays and waits
-  bool again = false;      // success, but a further pass is wanted at once (mark stays)
-  bool full = false;       // every folder was compared completely
+  Seconds retry_longest{600};  // the pause doubles with every attempt up to this
+  bool partial = false;        // failure of a part (a folder): the rest is done and goes on
+  bool postponed = false;      // a store is down: the mailbox is not to blame, its row stays and waits
+  bool again = false;          // success, but a further pass is wanted at once (mark stays)
+  bool full = false;           // every folder was compared completely
   std::optional<MailboxTotals> totals;
 };
 Task<void> finish_work(Pool& pool, WorkEnd end);

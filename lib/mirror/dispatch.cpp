@@ -2,6 +2,7 @@
 #include "mirror/dispatch.hpp"
 
 #include <boost/asio/this_coro.hpp>
+#include <boost/system/system_error.hpp>
 
 #include "base/fault.hpp"
 #include "base/log.hpp"
@@ -15,12 +16,6 @@ namespace mirror::engine {
 namespace {
 
 namespace log = base::log;
-
-Seconds retry_pause(const Settings& settings, int failures) {
-  auto pause = settings.retry_first;
-  for (int i = 0; i < failures && pause < settings.retry_longest; ++i) pause *= 2;
-  return std::min(pause, settings.retry_longest);
-}
 
 Seconds probe_pause(const Settings& settings, const Failure& failure) {
   const bool refused = failure.retry() == base::Retry::never;
@@ -113,7 +108,8 @@ Task<void> end_with_failure(World& world, db::WorkItem item, Failure failure) {
   end.postponed = of_store || of_process || failure.code() == "MRD-MIR-006";
   if (!end.postponed) co_await end_run_share(world, item, false, "{}");
   end.failure = std::move(failure);
-  end.retry_in = retry_pause(world.settings, 0);
+  end.retry_in = world.settings.retry_first;
+  end.retry_longest = world.settings.retry_longest;
   co_await db::finish_work(world.pool, std::move(end));
 }
 
@@ -126,7 +122,9 @@ Task<void> end_with_result(World& world, db::WorkItem item, PassResult result) {
   db::WorkEnd end;
   end.item = item;
   end.failure = result.failure;
-  end.retry_in = retry_pause(world.settings, 2);
+  end.partial = true;
+  end.retry_in = world.settings.retry_first;
+  end.retry_longest = world.settings.retry_longest;
   end.again = result.again;
   end.full = result.complete;
   end.totals = result.totals;
@@ -134,14 +132,31 @@ Task<void> end_with_result(World& world, db::WorkItem item, PassResult result) {
   co_await db::finish_work(world.pool, std::move(end));
 }
 
+// Cancelled (suspend, shutdown): the lease is given back, so that whoever comes next need not wait for it to
+// run out.
+Task<void> let_go(World& world, db::WorkItem item) {
+  co_await net::asio::this_coro::reset_cancellation_state(net::asio::disable_cancellation());
+  db::WorkEnd end;
+  end.item = std::move(item);
+  end.postponed = true;
+  co_await db::finish_work(world.pool, std::move(end));
+}
+
 Task<void> work_on(World& world, Gate& gate, Wake& wake, db::WorkItem item) {
   const Inside inside(gate);
   std::optional<Failure> failure;
+  std::exception_ptr cancelled;
   PassResult result;
   try {
     result = co_await pass_with_fresh_sessions(world, item);
   } catch (const base::Failed& failed) {
     failure = failed.failure();
+  } catch (const boost::system::system_error&) {
+    cancelled = std::current_exception();
+  }
+  if (cancelled) {
+    co_await let_go(world, std::move(item));
+    std::rethrow_exception(cancelled);
   }
   if (failure)
     co_await end_with_failure(world, std::move(item), std::move(*failure));

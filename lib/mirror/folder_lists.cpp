@@ -289,10 +289,33 @@ Task<void> gather_folders(Pass& pass) {
       ++pass.counts.folders_created;
       continue;
     }
-    folder.target_exists = co_await create_on_target(pass, folder);
+    // Refused before: asked again when the quarantine says so, and shown meanwhile.
+    folder.target_exists = !folder.row.refused && co_await create_on_target(pass, folder);
     folder.trouble = folder.trouble || !folder.target_exists;
   }
 }
+
+namespace {
+
+// A subscription outlives its folder; a server that takes none for a name without a folder gets one for a
+// moment.
+Task<imap::Reply> subscribe_without_folder(Pass& pass, std::string name) {
+  auto reply = co_await pass.target->subscribe(name, true);
+  if (reply.ok() || on_target(pass, name)) co_return reply;
+  const auto created = co_await pass.target->create(name);
+  if (!created.ok()) co_return reply;
+  reply = co_await pass.target->subscribe(name, true);
+  const auto removed = co_await pass.target->remove(name);
+  co_return removed.ok() ? reply : removed;
+}
+
+Task<imap::Reply> change_subscription(Pass& pass, const plan::SubscriptionChange& change) {
+  if (change.subscribe && pass.subscriptions.contains(change.target_name))
+    co_return co_await subscribe_without_folder(pass, change.target_name);
+  co_return co_await pass.target->subscribe(change.target_name, change.subscribe);
+}
+
+}  // namespace
 
 Task<void> settle_subscriptions(Pass& pass) {
   auto wanted_by_target = pass.subscriptions;
@@ -301,7 +324,7 @@ Task<void> settle_subscriptions(Pass& pass) {
     if (!pass.dry_run) {
       const auto step = co_await db::open_step(pass.world.pool, pass.fence, {}, "subscribe", "{}");
       pass.permit();
-      const auto reply = co_await pass.target->subscribe(change.target_name, change.subscribe);
+      const auto reply = co_await change_subscription(pass, change);
       if (!reply.ok()) {
         co_await db::close_step(pass.world.pool, step);
         // Some servers refuse to subscribe a name that has no folder: nothing is lost by that.

@@ -2,6 +2,7 @@
 // Looking at a folder on both sides: EXAMINE on the source, SELECT on the target, and what to do about the
 // difference.
 
+#include "base/log.hpp"
 #include "mirror/pass.hpp"
 #include "net/both.hpp"
 
@@ -67,6 +68,13 @@ Task<Result<Seen>> view_folder(imap::Session& session, std::string name, bool re
   co_return seen;
 }
 
+Task<bool> still_listed(imap::Session& session, std::string name) {
+  const auto listed = co_await session.list(false);
+  if (!listed) throw base::Failed(listed.error());
+  co_return std::any_of(listed->begin(), listed->end(),
+                        [&](const auto& f) { return f.name == name && f.selectable(); });
+}
+
 plan::FolderMemory memory_of(const db::FolderRecord& row) {
   plan::FolderMemory memory;
   memory.mapped = row.mapped;
@@ -113,6 +121,24 @@ Task<void> start_memory(Pass& pass, FolderWork& folder, bool forget_all) {
   row.extra_uids = row.quarantined = row.held = {};
   co_await db::set_target_identity(pass.world.pool, pass.fence, row.id, row.source_uidvalidity,
                                    row.target_uidvalidity, row.memory);
+}
+
+void log_identity(const Pass& pass, const FolderWork& folder, bool back) {
+  const auto& row = folder.row;
+  if (base::raw(row.source_uidvalidity) == 0) return;
+  const auto numbers = [](auto uidvalidity, auto uidnext, auto modseq) {
+    return fmt::format("{}/{}/{}", uidvalidity, uidnext, modseq);
+  };
+  base::log::warning("folder.identity", back ? "a folder went back in time" : "a folder was made anew",
+                     {{"mailbox", pass.item.name},
+                      {"folder", folder.source.name},
+                      {"code", back ? "MRD-MIR-010" : "MRD-MIR-009"},
+                      {"source_was", numbers(row.source_uidvalidity, row.source_uidnext, row.source_modseq)},
+                      {"source_is", numbers(folder.source_view.uidvalidity, folder.source_view.uidnext,
+                                            folder.source_view.modseq)},
+                      {"target_was", numbers(row.target_uidvalidity, row.target_uidnext, row.target_modseq)},
+                      {"target_is", numbers(folder.target_view.uidvalidity, folder.target_view.uidnext,
+                                            folder.target_view.modseq)}});
 }
 
 Task<void> load_and_plan(Pass& pass, FolderWork& folder) {
@@ -172,8 +198,11 @@ Task<bool> look_at(Pass& pass, FolderWork& folder, bool complete) {
       const Failure& failure = !source ? source.error() : target.error();
       if (failure.scope() == base::Scope::store || failure.scope() == base::Scope::process)
         throw base::Failed(failure);
-      pass.note(failure);
       folder.trouble = true;
+      if (!source && !co_await still_listed(*pass.source, folder.source.name))
+        pass.again = true;  // renamed or deleted since the LIST: the next pass sees where it is
+      else
+        pass.note(failure);
       co_return false;
     }
     folder.source_view = std::move(source->view);
@@ -188,6 +217,7 @@ Task<bool> look_at(Pass& pass, FolderWork& folder, bool complete) {
                          folder.target_view.uidvalidity != row.target_uidvalidity;
     if (back || changed) {
       if (pass.dry_run) co_return true;
+      log_identity(pass, folder, back);
       co_await start_memory(pass, folder, back && !changed);
     }
     if (!row.memory || changed || back) complete = true;

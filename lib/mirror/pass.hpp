@@ -87,6 +87,7 @@ struct Pass {
   PassCounts counts;
   bool full = false;
   bool dry_run = false;
+  bool again = false;                   // something moved under us: another pass at once
   std::optional<Failure> soft_failure;  // of one folder; the rest went on
   base::BootTime permitted_at{};        // start of the last transaction that checked the fence
 

@@ -181,7 +181,7 @@ Task<PassResult> reconcile(World& world, db::WorkItem item, bool dry_run) {
   result.counts = pass.counts;
   result.totals = totals_of(pass);
   result.complete = pass.full && !pass.soft_failure;
-  result.again = !settled;
+  result.again = !settled || pass.again;
   result.failure = pass.soft_failure;
   co_return result;
 }

@@ -63,6 +63,25 @@ void Borrowed::give_back() noexcept {
   session_.reset();
 }
 
+namespace {
+
+// Some servers close the connection when the owner is unknown to them, without a word: while others get in,
+// that is this mailbox's trouble, not the store's.
+net::Task<base::Result<std::unique_ptr<imap::Session>>> open_or_refusal(imap::Access access,
+                                                                        std::string owner,
+                                                                        base::SecretText password) {
+  try {
+    co_return co_await imap::Session::open(std::move(access), std::move(owner), std::move(password));
+  } catch (const base::Failed& failed) {
+    const auto code = failed.failure().code();
+    if (code != "MRD-NET-003" && code != "MRD-IMAP-002") throw;
+    co_return base::Result<std::unique_ptr<imap::Session>>(
+        base::Failure("MRD-IMAP-011", failed.failure().detail()));
+  }
+}
+
+}  // namespace
+
 Sessions::Sessions(db::Pool& pool, const StoreBook& book, const Settings& settings, const base::Clock& clock)
     : pool_(pool), book_(book), settings_(settings), clock_(clock) {}
 
@@ -88,7 +107,7 @@ net::Task<base::Result<std::unique_ptr<imap::Session>>> Sessions::open(std::shar
     if (!opened) co_return Opened(opened.error());
     own_password = std::move(*opened);
   }
-  auto session = co_await imap::Session::open(store->access, owner, std::move(own_password));
+  auto session = co_await open_or_refusal(store->access, owner, std::move(own_password));
   if (!session) co_return Opened(judge_refusal(*store, owner, session.error()));
   refused_[store->record.id].clear();
   for (const auto cap : store->profile.required)

@@ -59,7 +59,7 @@ Task<bool> delete_folder(Pass& pass, const db::FolderRecord& record) {
     pass.note(imap::failure_of(reply, "DELETE", record.target_name));
     co_return false;
   }
-  (void)co_await pass.target->subscribe(record.target_name, false);
+  // The subscription is not ours to drop: it may outlive the folder on production, too.
   co_await db::close_step(pass.world.pool, step);
   co_return true;
 }

@@ -10,12 +10,13 @@ namespace {
 
 using StatusTexts = std::map<std::string, std::string>;  // folder -> STATUS text
 
+// Everything a LIST-STATUS tells: a change of any of it is a reason to compare.
 std::string loose_text(const imap::Folder& folder) {
-  if (!folder.status) return {};
-  const auto& s = *folder.status;
-  return fmt::format("{} {} {} {} {}", base::raw(s.uidvalidity.value_or(base::UidValidity{})),
+  const auto& s = folder.status.value_or(imap::FolderStatus{});
+  return fmt::format("{} {} {} {} {} {} {}", base::raw(s.uidvalidity.value_or(base::UidValidity{})),
                      base::raw(s.uidnext.value_or(base::Uid{})), s.messages.value_or(0), s.unseen.value_or(0),
-                     base::raw(s.highestmodseq.value_or(base::ModSeq{})));
+                     base::raw(s.highestmodseq.value_or(base::ModSeq{})), folder.subscribed,
+                     fmt::join(folder.attributes, ","));
 }
 
 bool is_greetings(const Store& store, const std::string& folder) {
@@ -32,13 +33,14 @@ class Classifier {
     const bool greeting = !event.folder.empty() && is_greetings(store, event.folder);
     if (event.kind == Kind::overflow) return "gap";
     if (event.kind == Kind::folder_list) return "folder";
-    if (greeting) return "greeting";
+    if (greeting && event.kind != Kind::folder_status) return "greeting";
     if (event.kind == Kind::arrived) return "deposit";
     if (event.kind == Kind::expunged) return "deletion";
     if (event.kind == Kind::flags) return "flag";
     if (event.kind != Kind::folder_status || !event.status) return "other";
     auto& last = last_[event.folder];
     const auto& now = *event.status;
+    if (same(now, last)) return "";  // the answer to NOTIFY itself repeats what is known
     std::string kind = "flag";
     if (now.uidnext && last.uidnext && *now.uidnext > *last.uidnext)
       kind = "deposit";
@@ -48,7 +50,16 @@ class Classifier {
       kind = "deletion";
     if (now.uidnext) last.uidnext = now.uidnext;
     if (now.messages) last.messages = now.messages;
-    return kind;
+    if (now.unseen) last.unseen = now.unseen;
+    if (now.highestmodseq) last.highestmodseq = now.highestmodseq;
+    if (now.uidvalidity) last.uidvalidity = now.uidvalidity;
+    return greeting ? "greeting" : kind;
+  }
+  static bool same(const imap::FolderStatus& now, const imap::FolderStatus& last) {
+    const auto agrees = [](const auto& a, const auto& b) { return !a || a == b; };
+    return now.highestmodseq && agrees(now.highestmodseq, last.highestmodseq) &&
+           agrees(now.uidnext, last.uidnext) && agrees(now.messages, last.messages) &&
+           agrees(now.uidvalidity, last.uidvalidity);
   }
   void learn(const std::vector<imap::Folder>& folders) {
     for (const auto& folder : folders)
@@ -86,7 +97,7 @@ Task<void> tell(Watching& w, const std::vector<imap::WatchEvent>& events) {
   std::map<std::string, int> kinds;
   for (const auto& event : events) {
     const auto kind = w.classifier.kind(w.store, event);
-    ++kinds[kind];
+    if (!kind.empty()) ++kinds[kind];
   }
   for (const auto& [kind, n] : kinds) {
     const bool impact = kind != "other";

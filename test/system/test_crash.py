@@ -1,0 +1,181 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Exactly once, whatever dies: mirrord killed at every named step; then random kills of it, of both stores and of
+PostgreSQL under traffic. Afterwards both stores are equal, and a further pass writes nothing."""
+
+import os
+import pathlib
+import random
+import sys
+import threading
+import time
+
+sys.path[0] = str(pathlib.Path(__file__).resolve().parent.parent)
+
+from lab import fill, samples
+from lab.cases import Cases
+from lab.lab import Lab
+from lab.mirrord import Mirror, build_folder, writes_in
+from lab.process import LabError
+from lab.traffic import Player
+
+cases = Cases()
+OWNERS = ("1001", "1002", "1003")
+SEED = os.environ.get("MIRROR_SEED", "11")
+# The long form belongs to scripts/test-all.
+KILLS = int(os.environ.get("MIRROR_KILLS", "20"))
+RESTARTS = int(os.environ.get("MIRROR_RESTARTS", "5"))
+
+
+def deposit(mirror, n):
+    rows = [(samples.make(kind, random.Random(f"{SEED}/{n}/{kind}")).body, ["\\Seen"], None) for kind in ("text", "voice_ulaw", "text")]
+    with mirror.store("production").connect("1001") as client:
+        client.append("INBOX", rows)
+
+
+def change_flags(mirror, n):
+    with mirror.store("production").connect("1001") as client:
+        client.select("INBOX")
+        client.command(f"STORE 1:3 {'+' if n % 2 else '-'}FLAGS (\\Flagged kept{n % 5})")
+
+
+def expunge(mirror, n):
+    with mirror.store("production").connect("1001") as client:
+        client.select("INBOX")
+        client.command("STORE 2 +FLAGS (\\Deleted)")
+        client.command("EXPUNGE")
+
+
+def create(mirror, n):
+    with mirror.store("production").connect("1001") as client:
+        client.command(f'CREATE "made {n}"')
+        client.append(f"made {n}", [(samples.make("text", random.Random(f"{SEED}/{n}")).body, [], None)])
+
+
+def rename(mirror, n):
+    create(mirror, n)
+    mirror_settled_without_kill(mirror)
+    with mirror.store("production").connect("1001") as client:
+        client.command(f'RENAME "made {n}" "moved {n}"')
+
+
+def remove(mirror, n):
+    create(mirror, n)
+    mirror_settled_without_kill(mirror)
+    with mirror.store("production").connect("1001") as client:
+        client.command(f'DELETE "made {n}"')
+
+
+def mirror_settled_without_kill(mirror):
+    """The kill point must not be met by the preparation: a daemon without it does that."""
+    armed, mirror.env = mirror.env, {}
+    mirror.stop()
+    mirror.start()
+    mirror.wait_equal(40)
+    mirror.stop()
+    mirror.env = armed
+
+
+# Step -> what on production leads there.
+POINTS = {
+    "append.begin": deposit, "append.octets": deposit, "intents.committed": deposit, "append.release": deposit,
+    "digests.committed": deposit, "append.answered": deposit, "window.saved": deposit, "checkpoint": deposit,
+    "flags.step": change_flags, "flags.stored": change_flags, "expunge.step": expunge, "expunge.done": expunge,
+    "folder.create": create, "folder.created": create, "folder.rename": rename, "folder.renamed": rename,
+    "folder.delete": remove, "folder.deleted": remove,
+}
+
+
+def kill_at(mirror, point, change, n):
+    mirror.stop()
+    mirror.env = {"MIRROR_KILL_POINT": point}
+    change(mirror, n)
+    try:
+        mirror.start()
+    except LabError:
+        pass  # it may meet the point before it ever answers
+    end = time.monotonic() + 30
+    while mirror.process.running():
+        if time.monotonic() > end:
+            raise AssertionError(f"the step {point} was never reached")
+        time.sleep(0.05)
+    mirror.env = {}
+    mirror.start()
+    mirror.wait_equal(60)
+
+
+def quiet_pass(mirror):
+    """A further full pass: no command that writes reaches either store."""
+    before = writes_in(mirror.lab.dr_relay.totals()["totals"])
+    mirror.ctl("resync", "--all", "--wait", timeout=180)
+    after = writes_in(mirror.lab.dr_relay.totals()["totals"])
+    # SELECT is how DR is looked at; it writes nothing.
+    for counts in (before, after):
+        counts.pop("SELECT", None)
+    assert before == after, f"a pass without a change wrote: {before} -> {after}"
+
+
+def add_point(n, point, change):
+    def killed(mirror):
+        kill_at(mirror, point, change, n)
+    killed.__name__ = "killed_at_" + point.replace(".", "_")
+    cases.add(killed)
+
+
+@cases.add
+def the_first_copy(mirror):
+    print(f"# seed {SEED}", flush=True)
+    mirror.expected, _ = fill.fill(mirror.store("production"), OWNERS, 60, 3_000_000, SEED, 2)
+    mirror.configure()
+    mirror.wait_equal(120)
+
+
+for number, (point_name, reason) in enumerate(POINTS.items()):
+    add_point(number, point_name, reason)
+
+
+@cases.add
+def after_all_kills_a_pass_writes_nothing(mirror):
+    quiet_pass(mirror)
+
+
+@cases.add
+def nothing_dies_of_random_kills_under_traffic(mirror):
+    # What the kill points changed is not in the state the traffic knows: its mailboxes are the other two.
+    state = mirror.expected
+    state.mailboxes.pop("1001", None)
+    player = Player(mirror.store("production"), state, SEED, rate=15.0, connections=2)
+    dice = random.Random(f"crash {SEED}")
+    todo = ["mirrord"] * KILLS + ["production"] * RESTARTS + ["dr"] * RESTARTS + ["postgres"] * RESTARTS
+    dice.shuffle(todo)
+    thread = threading.Thread(target=player.run, kwargs={"seconds": 600}, daemon=True)
+    thread.start()
+    try:
+        for victim in todo:
+            time.sleep(dice.uniform(0.2, 0.9))
+            if victim == "mirrord":
+                mirror.kill()
+                mirror.start()
+            elif victim == "postgres":
+                mirror.lab.postgres.restart()
+            else:
+                getattr(mirror.lab, victim).restart()
+    finally:
+        player.stop()
+        thread.join(200)
+    assert not thread.is_alive(), "the traffic did not end"
+    mirror.wait_equal(120)
+
+
+@cases.add
+def after_the_random_kills_a_pass_writes_nothing(mirror):
+    quiet_pass(mirror)
+
+
+def main():
+    with Lab(build_folder(), OWNERS, relay=True, dr_relay=True) as lab, Mirror(lab) as mirror:
+        return cases.run(mirror, sys.argv[1] if len(sys.argv) > 1 else "")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
