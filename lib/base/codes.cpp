@@ -17,7 +17,7 @@ constexpr auto k_codes = std::to_array<Code>({
      "version."},
     {"MRD-BASE-003", Scope::process, Retry::never, "the key file cannot be read",
      "Check that the file named by key_file exists and belongs to the user mirrord runs as (or is a "
-     "systemd credential); mirrorctl db init makes one."},
+     "systemd credential); mirrord generate-key makes one."},
     {"MRD-BASE-004", Scope::process, Retry::never, "the key file may be read by others",
      "Run chmod 600 on the key file; if others could read it, make a new key and enter the stores' "
      "passwords again."},
@@ -26,10 +26,10 @@ constexpr auto k_codes = std::to_array<Code>({
      "entering the stores' passwords again."},
     {"MRD-BASE-006", Scope::store, Retry::never, "a stored secret cannot be opened with this key",
      "The key file is not the one the secret was sealed with, or the row was changed. Restore the right "
-     "key, or enter the password again with mirrorctl config apply."},
+     "key, or enter the password again with mirrorctl store credential set."},
     {"MRD-BASE-007", Scope::process, Retry::later, "the program runs out of file descriptors or memory",
      "Raise LimitNOFILE or MemoryMax in the systemd unit, or lower the number of watched connections "
-     "(watch.max_connections)."},
+     "(engine.watch_limit)."},
     {"MRD-BASE-008", Scope::process, Retry::later, "a hook failed or ran too long",
      "Run the script named in the event by hand as mirrord's user; a hook has 30 seconds and must exit "
      "with 0."},
@@ -38,8 +38,9 @@ constexpr auto k_codes = std::to_array<Code>({
     {"MRD-CONF-002", Scope::process, Retry::never, "the configuration file cannot be read",
      "Check the path given with --config and that mirrord's user may read it."},
     {"MRD-CONF-003", Scope::store, Retry::never, "the profile is not known",
-     "Choose one of the profiles in the profiles folder (mirrorctl store add lists them), or copy "
-     "generic.toml and adapt it."},
+     "Choose one of the profiles in the profile directory, or copy generic.toml there and adapt it; a file "
+     "that "
+     "is there has an error, which the detail names."},
     {"MRD-CONF-004", Scope::process, Retry::never, "a name is used that is not defined",
      "Define the store or link before it is used, or correct the spelling; mirrorctl config show lists "
      "what is defined."},
@@ -87,7 +88,7 @@ constexpr auto k_codes = std::to_array<Code>({
     {"MRD-HTTP-003", Scope::process, Retry::never, "the state does not allow this now",
      "Look at mirrorctl status: the answer names the state that is needed."},
     {"MRD-HTTP-004", Scope::process, Retry::never, "you may not do this",
-     "Use an account with the role named, or the unix socket as a member of the group mirrord."},
+     "Call as root or as a member of the group that the daemon's settings name (mirrord)."},
     {"MRD-HTTP-005", Scope::process, Retry::never, "this method does not exist here",
      "The answer's Allow header lists the methods; see openapi.yaml."},
     {"MRD-HTTP-006", Scope::process, Retry::never, "it exists already",
@@ -133,8 +134,8 @@ constexpr auto k_codes = std::to_array<Code>({
      "Check user and password of the store (mirrorctl store test). Only one attempt is made from time to "
      "time, so that the account is not locked."},
     {"MRD-IMAP-011", Scope::mailbox, Retry::later, "the server refused the login for this mailbox",
-     "The mailbox may be disabled or missing there, or the trusted login may not act for it. Try "
-     "mirrorctl store test --mailbox NAME."},
+     "The mailbox may be disabled or missing there, or the trusted login may not act for it; mirrorctl "
+     "store test tries a few owners."},
     {"MRD-IMAP-012", Scope::folder, Retry::later, "the trusted login has no right to do this",
      "Give it the right: read and lookup on the source; on the target also insert, delete, expunge, "
      "write flags and create (ACL)."},
@@ -155,7 +156,8 @@ constexpr auto k_codes = std::to_array<Code>({
      "Another program holds a lock on it; it is tried again by itself. If it goes on, look at the "
      "server's log for that user."},
     {"MRD-IMAP-019", Scope::store, Retry::later, "the server throttles us",
-     "It is tried again by itself, more slowly. Lower the store's connections or rate limit, or lift the "
+     "It is tried again by itself, more slowly. Lower engine.workers or the store's octets_per_second, or "
+     "lift the "
      "server's limit for our address."},
     {"MRD-IMAP-020", Scope::store, Retry::later, "the server is not available now",
      "The server works but a part behind it does not (storage, directory). It is tried again by itself; "
@@ -181,9 +183,9 @@ constexpr auto k_codes = std::to_array<Code>({
      "mirrorctl store caps shows the verdict per feature. Use a newer server or the profile generic."},
     {"MRD-IMAP-029", Scope::mailbox, Retry::later, "too many connections for this user",
      "Raise the server's limit per user and address (Dovecot: mail_max_userip_connections) for mirrord's "
-     "host, or lower connections_per_mailbox."},
+     "host, above two for the mirror and what the owner's clients need."},
     {"MRD-IMAP-030", Scope::store, Retry::never, "the password or account has expired",
-     "Renew the trusted login's password on the server and with mirrorctl config apply."},
+     "Renew the trusted login's password on the server and with mirrorctl store credential set."},
     {"MRD-IMAP-031", Scope::store, Retry::never, "the server wants a protected connection",
      "Set tls to implicit or starttls for the store."},
     {"MRD-IMAP-032", Scope::store, Retry::later, "the server's own login service failed",
@@ -207,8 +209,8 @@ constexpr auto k_codes = std::to_array<Code>({
      "The folder is listed under another name than asked. Rename it on the source or add an escape to "
      "the target's profile."},
     {"MRD-MIR-005", Scope::mailbox, Retry::never, "too many deletions at once: they are held",
-     "New messages still flow. See mirrorctl mailbox diff NAME; if the deletions are wanted, release "
-     "them, else find out who deletes on the source."},
+     "New messages still flow, and the held ones stay on the target. See mirrorctl mailbox diff NAME and "
+     "find out who deletes on the source; there is no command yet that releases them."},
     {"MRD-MIR-006", Scope::mailbox, Retry::now, "the lease on the mailbox was lost",
      "Another mirrord works on it or the database was slow. It is taken up again by itself; check the "
      "clocks and the database if it repeats."},
@@ -242,7 +244,7 @@ constexpr auto k_codes = std::to_array<Code>({
      "Mirroring works, but give the login read rights only (docs/quickstart.md), so that the server "
      "itself guards production."},
     {"MRD-MIR-018", Scope::mailbox, Retry::later, "the mailbox is paused",
-     "Its reason is shown in mirrorctl mailbox show; resume it there."},
+     "Its link is paused: mirrorctl link edit LINK --paused-reason '' lets it go on."},
     {"MRD-MIR-019", Scope::process, Retry::now, "a service of the daemon failed and was restarted",
      "The others ran on. If it repeats, report the log lines around it with the version."},
     {"MRD-MIR-020", Scope::process, Retry::later, "suspending took too long",
@@ -254,8 +256,8 @@ constexpr auto k_codes = std::to_array<Code>({
      "Check that the server runs, host and port, and firewalls between: mirrorctl store test shows each "
      "step."},
     {"MRD-NET-002", Scope::store, Retry::later, "the server did not answer in time",
-     "Server or network are overloaded or a firewall drops the connection silently; raise the limits in "
-     "the store's settings on slow lines."},
+     "Server or network are overloaded or a firewall drops the connection silently; mirrorctl store test "
+     "shows each step with its time. It is tried again by itself."},
     {"MRD-NET-003", Scope::store, Retry::later, "the connection was lost",
      "It is made again by itself. If it repeats, look at the server's log and at idle limits of "
      "firewalls between."},
