@@ -49,16 +49,47 @@ void plan_one_flag(const MapRow& row, const SeenMessage* source, const SeenMessa
   plan.flags.push_back({row.source, row.target, wanted_raw, has, drift});
 }
 
-// Law 4: source EXISTS = mapped + quarantined + to copy - deletions (held ones are mapped but gone).
-bool source_counts_agree(const FolderView& source, const FolderMemory& memory, const MessagePlan& plan) {
-  const auto gone_now = plan.remove.size() + plan.released.size();
-  const auto expected = memory.mapped + memory.quarantined.count() + plan.copy.size();
-  return expected >= gone_now && expected - gone_now == source.exists;
+// Held deletions are mapped, gone, and no partial view names them again.
+bool held_and_gone(const FolderMemory& memory, const ViewByUid& seen, Uid uid) {
+  return memory.held.contains(uid) && !seen.contains(uid);
 }
 
-bool target_counts_agree(const FolderView& target, const FolderMemory& memory, const MessagePlan& plan) {
-  const auto expected = memory.mapped + memory.extras + plan.strangers.count();
-  return expected >= plan.lost.size() && expected - plan.lost.size() == target.exists;
+// Law 4: source EXISTS = mapped + quarantined + to copy - gone.
+bool source_counts_agree(const FolderView& source, const ViewByUid& seen, const FolderMemory& memory,
+                         const MessagePlan& plan) {
+  if (source.complete) return seen.size() >= source.exists;
+  std::uint64_t gone_now = plan.remove.size() + plan.released.size();
+  UidSet removed;
+  for (const auto& one : plan.remove) removed.add(one.source);
+  if (const auto held = memory.held.expand(k_expandable))
+    for (const Uid uid : *held)
+      if (!removed.contains(uid) && !seen.contains(uid)) ++gone_now;
+  const auto expected = memory.mapped + memory.quarantined.count() + plan.copy.size();
+  return expected == source.exists + gone_now;
+}
+
+// Target EXISTS = mapped + extras + strangers - gone.
+bool target_counts_agree(const FolderView& target, const ViewByUid& seen, const FolderMemory& memory,
+                         const UidSet& strangers, std::uint64_t rows_gone) {
+  if (target.complete) return seen.size() >= target.exists;
+  std::uint64_t gone_now = rows_gone;
+  if (const auto extras = memory.extra_uids.expand(k_expandable))
+    for (const Uid uid : *extras)
+      if (gone(target, seen, uid)) ++gone_now;
+  return memory.mapped + memory.extras + strangers.count() == target.exists + gone_now;
+}
+
+// What a wrong look would make wrong waits for the closer one: a message that was only not seen must not be
+// removed from the target, nor copied to it a second time.
+void hold_back(MessagePlan& plan) {
+  if (plan.look_closer_at_source) {
+    plan.remove.clear();
+    plan.released.clear();
+  }
+  if (plan.look_closer_at_target) {
+    plan.copy.clear();
+    plan.lost.clear();
+  }
 }
 
 }  // namespace
@@ -85,13 +116,17 @@ MessagePlan plan_messages(const FolderView& source, const FolderView& target, co
   const ViewByUid on_target = by_uid(target);
 
   plan_copies(source, by_source, memory, plan);
+  std::uint64_t gone_from_target = 0;
   for (const auto& row : rows) {
-    if (gone(target, on_target, row.target)) {
-      plan.lost.push_back({row.source, row.target});
+    const bool off_target = gone(target, on_target, row.target);
+    if (off_target) ++gone_from_target;
+    // Gone from both sides is a removal that finds nothing left to do: what is lost is copied again.
+    if (gone(source, on_source, row.source) || held_and_gone(memory, on_source, row.source)) {
+      plan.remove.push_back({row.source, row.target});
       continue;
     }
-    if (gone(source, on_source, row.source)) {
-      plan.remove.push_back({row.source, row.target});
+    if (off_target) {
+      plan.lost.push_back({row.source, row.target});
       continue;
     }
     const auto s = on_source.find(row.source);
@@ -106,15 +141,10 @@ MessagePlan plan_messages(const FolderView& source, const FolderView& target, co
     if (!by_target.contains(message.uid) && !memory.extra_uids.contains(message.uid))
       plan.strangers.add(message.uid);
 
-  // A row gone from both sides is lost on the target and needs no deletion: it counts as gone from the source
-  // too.
-  std::uint64_t lost_and_gone = 0;
-  for (const auto& lost : plan.lost)
-    if (gone(source, on_source, lost.source)) ++lost_and_gone;
-  MessagePlan counted = plan;
-  counted.remove.resize(plan.remove.size() + lost_and_gone);
-  plan.look_closer_at_source = !source.complete && !source_counts_agree(source, memory, counted);
-  plan.look_closer_at_target = !target.complete && !target_counts_agree(target, memory, plan);
+  plan.look_closer_at_source = !source_counts_agree(source, on_source, memory, plan);
+  plan.look_closer_at_target =
+      !target_counts_agree(target, on_target, memory, plan.strangers, gone_from_target);
+  hold_back(plan);
   return plan;
 }
 

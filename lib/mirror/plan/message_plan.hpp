@@ -25,19 +25,21 @@ struct Removal {
 };
 
 struct MessagePlan {
-  bool look_closer_at_source =
-      false;  // counts disagree: compare with a complete view before removing anything
+  // Counts disagree (or a complete view names fewer messages than the server counts): look again, at all of
+  // them. Until then nothing is removed (source), nothing is copied (target).
+  bool look_closer_at_source = false;
   bool look_closer_at_target = false;
   std::vector<Uid> copy;  // ascending
   std::vector<FlagFix> flags;
   std::vector<MapRow> settled;  // rows whose remembered flags change without a change on the target
-  std::vector<Removal> remove;  // mapped, gone from the source
-  std::vector<Removal> lost;    // mapped, gone from the target: to be copied again (drift)
-  std::vector<Uid> released;    // quarantined messages that left the source: nothing waits for them any more
-  UidSet strangers;             // target UIDs neither mapped nor known as extras
+  std::vector<Removal>
+      remove;                 // mapped, gone from the source (held ones, and those gone from both sides, too)
+  std::vector<Removal> lost;  // mapped, on the source, gone from the target: to be copied again (drift)
+  std::vector<Uid> released;  // quarantined messages that left the source: nothing waits for them any more
+  UidSet strangers;           // target UIDs neither mapped nor known as extras
   bool empty() const {
-    return copy.empty() && flags.empty() && settled.empty() && remove.empty() && lost.empty() &&
-           strangers.empty();
+    return !look_closer_at_source && !look_closer_at_target && released.empty() && copy.empty() &&
+           flags.empty() && settled.empty() && remove.empty() && lost.empty() && strangers.empty();
   }
 };
 
