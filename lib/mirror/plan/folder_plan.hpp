@@ -50,17 +50,25 @@ struct FolderPlan {
   std::vector<RenameCandidate> renamed;
   std::vector<ListedFolder> fresh;  // no row yet
   std::vector<FolderRow> vanished;  // row without a folder
+  // Kept by name, but another row with an equal UIDVALIDITY lost its folder: the two may have changed places.
+  // What is remembered of these counts only after their messages were compared.
+  std::vector<base::FolderId> doubtful;
 };
 
 FolderPlan plan_folders(const std::vector<FolderRow>& rows, const std::vector<ListedFolder>& source);
 
-// A set of renames as one permutation: every target name is free when its step runs. Names in a cycle, or
-// occupied by a folder that moves later, go through a temporary name.
+// A set of renames as one permutation: every target name is free when its step runs. RENAME takes the
+// inferiors along (RFC 9051 section 6.3.6); delimiter 0: a server without hierarchy. Names in a cycle, or
+// occupied by a folder that moves later, go through a temporary name (never with a delimiter in it).
+// wanted: every from once and every to once. from == to names a folder that has to be there at the end, too:
+// it is brought back when a parent carried it away. Two folders wanted under one name: the step the server
+// has to refuse comes last.
 struct RenameStep {
   std::string from;
   std::string to;
 };
-std::vector<RenameStep> order_renames(std::vector<RenameStep> wanted, const std::string& temporary_prefix);
+std::vector<RenameStep> order_renames(std::vector<RenameStep> wanted, const std::string& temporary_prefix,
+                                      char delimiter = 0);
 
 // Subscriptions to change on the target.
 struct SubscriptionChange {
