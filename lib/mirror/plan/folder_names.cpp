@@ -22,12 +22,17 @@ bool looks_escaped(std::string_view part, std::size_t at) {
   return part[at] == '=' && at + 2 < part.size() && is_hex(part[at + 1]) && is_hex(part[at + 2]);
 }
 
+// A target without hierarchy (delimiter NIL) gets one name with dots.
+char separator(const NameRules& rules) {
+  return rules.target_delimiter == 0 ? '.' : rules.target_delimiter;
+}
+
 std::string escape_part(std::string_view part, const NameRules& rules, bool first_part) {
   std::string out;
   for (std::size_t i = 0; i < part.size(); ++i) {
     const char c = part[i];
     const auto octet = static_cast<unsigned char>(c);
-    const bool refused = octet < 0x20 || octet == 0x7F || c == rules.target_delimiter ||
+    const bool refused = octet < 0x20 || octet == 0x7F || c == separator(rules) ||
                          rules.refused.find(c) != std::string::npos ||
                          (first_part && i == 0 && rules.refused_first.find(c) != std::string::npos) ||
                          looks_escaped(part, i);
@@ -56,11 +61,13 @@ std::string target_folder_name(std::string_view source_name, const NameRules& ru
     out += first && rules.target_prefix.empty() && cut != std::string_view::npos && is_inbox(part)
                ? std::string("INBOX")
                : escape_part(part, rules, first);
-    if (cut == std::string_view::npos) return out;
-    out += rules.target_delimiter == 0 ? '.' : rules.target_delimiter;
+    if (cut == std::string_view::npos) break;
+    out += separator(rules);
     rest.remove_prefix(cut + 1);
     first = false;
   }
+  // Below a source's prefix a folder may be called INBOX and be another one than INBOX.
+  return is_inbox(out) ? fmt::format("={:02X}{}", static_cast<unsigned char>(out[0]), out.substr(1)) : out;
 }
 
 std::string unescape_part(std::string_view part) {
@@ -90,6 +97,10 @@ bool glob_match(std::string_view mask, std::string_view name) {
       star = m++;
       resume = n;
     } else if (m < mask.size() && (mask[m] == '?' || lower(mask[m]) == lower(name[n]))) {
+      // A question mark is one character of UTF-8, not one octet of it.
+      while (mask[m] == '?' && n + 1 < name.size() &&
+             (static_cast<unsigned char>(name[n + 1]) & 0xC0) == 0x80)
+        ++n;
       ++m;
       ++n;
     } else if (star != std::string_view::npos) {
