@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 namespace mirror::plan {
 
@@ -10,40 +11,57 @@ namespace {
 
 using Group = std::vector<const Contender*>;
 
+// A digest that was not read is nobody's: it pairs with nothing.
 std::map<Digest, Group> grouped(const Group& contenders, Digest Contender::* key) {
   std::map<Digest, Group> groups;
-  for (const auto* contender : contenders) groups[contender->*key].push_back(contender);
+  for (const auto* contender : contenders)
+    if (contender->*key != Digest{}) groups[contender->*key].push_back(contender);
   return groups;
 }
 
-void take(Group& group, const Contender* one) {
-  group.erase(std::find(group.begin(), group.end(), one));
-}
+struct Pairing {
+  std::vector<Pair>& pairs;
+  std::set<const Contender*>& settled;
+  bool exact;
+  void settle(const Contender* wanted, const Contender* present) {
+    pairs.push_back({wanted->uid, present->uid, exact});
+    settled.insert(wanted);
+    settled.insert(present);
+  }
+};
 
 // Pairs two groups of equals: equal flags first, then UID order (the groups arrive in UID order).
-void pair_group(Group wanted, Group present, bool exact, Group& all_wanted, Group& all_present,
-                Match& match) {
-  const auto settle = [&](const Contender* w, const Contender* p) {
-    match.pairs.push_back({w->uid, p->uid, exact});
-    take(wanted, w);
-    take(present, p);
-    take(all_wanted, w);
-    take(all_present, p);
-  };
-  for (const auto* w : Group(wanted)) {
-    const auto same =
-        std::find_if(present.begin(), present.end(), [&](const auto* p) { return p->flags == w->flags; });
-    if (same != present.end()) settle(w, *same);
+void pair_group(const Group& wanted, const Group& present, Pairing& pairing) {
+  std::map<FlagSet, Group> by_flags;
+  for (const auto* p : present) by_flags[p->flags].push_back(p);
+  for (auto& [flags, group] : by_flags)
+    std::reverse(group.begin(), group.end());  // the lowest UID at the back
+  for (const auto* w : wanted) {
+    const auto same = by_flags.find(w->flags);
+    if (same == by_flags.end() || same->second.empty()) continue;
+    pairing.settle(w, same->second.back());
+    same->second.pop_back();
   }
-  while (!wanted.empty() && !present.empty()) settle(wanted.front(), present.front());
+  auto p = present.begin();
+  for (const auto* w : wanted) {
+    if (pairing.settled.contains(w)) continue;
+    while (p != present.end() && pairing.settled.contains(*p)) ++p;
+    if (p == present.end()) return;
+    pairing.settle(w, *p);
+  }
 }
 
 void pair_by(Digest Contender::* key, bool exact, Group& wanted, Group& present, Match& match) {
-  const auto wanted_groups = grouped(wanted, key);
+  std::set<const Contender*> settled;
+  Pairing pairing{match.pairs, settled, exact};
   const auto present_groups = grouped(present, key);
+  const auto wanted_groups = grouped(wanted, key);
   for (const auto& [digest, group] : wanted_groups)
     if (const auto other = present_groups.find(digest); other != present_groups.end())
-      pair_group(group, other->second, exact, wanted, present, match);
+      pair_group(group, other->second, pairing);
+  const auto is_settled = [&](const auto* one) { return settled.contains(one); };
+  std::erase_if(wanted, is_settled);
+  std::erase_if(present, is_settled);
 }
 
 Group sorted(const std::vector<Contender>& contenders) {

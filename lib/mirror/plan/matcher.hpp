@@ -16,7 +16,7 @@ struct Contender {
   Uid uid{};
   FlagSet flags;
   Digest digest{};
-  Digest canonical{};
+  Digest canonical{};  // all zero: not known, equal to nothing
 };
 
 struct Pair {
