@@ -28,7 +28,7 @@ GuardVerdict judge_removals(const GuardInput& input, const GuardLimits& limits) 
   const std::uint64_t today = verdict.counted + input.removed_today;
   const std::uint64_t base = input.mapped + input.removed_today;
   const bool many = today > limits.count;
-  const bool share = today > k_small && base > 0 && today * 100 > base * limits.percent;
+  const bool share = today > k_small && today * 100 > base * limits.percent;
   verdict.hold = verdict.counted > 0 && (many || share);
   if (verdict.hold)
     verdict.reason = fmt::format("{} deletions today of {} messages; limits: {} or {} %", today, base,
