@@ -106,7 +106,7 @@ def everything_offered_is_used_and_nothing_hidden_is_missed(mirror):
     """One run with all of it: the commands of every extension that the cases below take away one by one."""
     production, dr = mirror.site.everything = mirror.site.run()
     production.must(r" NOTIFY SET ", r" ENABLE QRESYNC", r"LIST .*STATUS \(", r"LIST .*SPECIAL-USE", r"EXAMINE .*QRESYNC", r" UNSELECT")
-    production.never(r" IDLE$", r" STATUS ", r" LSUB ")
+    production.never(r" IDLE$", r"^\S+ STATUS ", r" LSUB ")
     dr.must(r" UID EXPUNGE ", r"\{\d+\+\}$", r"LIST .*STATUS \(", r"^ \(")
     dr.never(r"^\S+ EXPUNGE$", r"\{\d+\}$")
 
