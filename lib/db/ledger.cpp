@@ -110,6 +110,10 @@ Task<std::vector<base::IntentId>> open_intents(Pool& pool, Fence fence, FolderKe
   });
 }
 
+Task<void> confirm_writable(Pool& pool, Fence fence) {
+  co_await transact(pool, [&](pqxx::work& tx) { require_writable(tx, fence); });
+}
+
 Task<void> save_digests(Pool& pool, Fence fence, std::vector<Intent> intents) {
   co_await transact(pool, [&](pqxx::work& tx) {
     require_writable(tx, fence);

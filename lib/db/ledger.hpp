@@ -28,6 +28,8 @@ struct Intent {
 // Commits a window of intents under the fence; ids in the same order. Throws MRD-MIR-006/008.
 Task<std::vector<base::IntentId>> open_intents(Pool& pool, Fence fence, FolderKey key,
                                                std::vector<Intent> intents);
+// The fence alone, for work that takes longer than a permission lasts. Throws MRD-MIR-006/008.
+Task<void> confirm_writable(Pool& pool, Fence fence);
 // The digests of a window, committed before the last octet of the last message; checks the fence again.
 Task<void> save_digests(Pool& pool, Fence fence, std::vector<Intent> intents);
 // Open intents, and absent ones (concluded as not stored: what may still surface as a late copy).

@@ -178,6 +178,12 @@ Task<void> add_event(Pool& pool, std::string type, std::string severity, std::st
   });
 }
 
+Task<void> add_report(Pool& pool, std::string kind, std::string body_json) {
+  co_await transact(pool, [&](pqxx::work& tx) {
+    tx.exec_params("insert into report (kind, body) values ($1, $2::jsonb)", kind, clean_text(body_json));
+  });
+}
+
 Task<void> add_traffic(Pool& pool, StoreId store, std::uint64_t octets_in, std::uint64_t octets_out,
                        std::uint64_t messages) {
   co_await transact(pool, [&](pqxx::work& tx) {

@@ -69,6 +69,7 @@ Task<void> count_store_events(Pool& pool, std::vector<StoreEventCount> counts);
 
 Task<void> add_event(Pool& pool, std::string type, std::string severity, std::string store,
                      std::string mailbox, std::string data_json);
+Task<void> add_report(Pool& pool, std::string kind, std::string body_json);
 Task<void> add_traffic(Pool& pool, StoreId store, std::uint64_t octets_in, std::uint64_t octets_out,
                        std::uint64_t messages);
 

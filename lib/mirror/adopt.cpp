@@ -151,12 +151,31 @@ Task<bool> remove_late_copy(Pass& pass, FolderWork& folder, base::Uid target, co
   const auto step =
       co_await db::open_step(pass.world.pool, pass.fence, folder.row.id, "expunge", "{\"late_copy\": true}");
   pass.permit();
-  if (!pass.may_send()) pass.too_late();
+  co_await pass.ensure_permitted();
   const auto reply = co_await pass.target->expunge(one);
   co_await db::close_step(pass.world.pool, step);
   if (!reply.ok()) co_return false;
   co_await db::spend_late_copy(pass.world.pool, pass.fence, folder.key(), intent.id, target,
                                folder.row.target_name);
+  ++pass.counts.removed;
+  co_return true;
+}
+
+// Policy "remove": what others put on the target goes, recorded like every change; never what is merely
+// unknown.
+Task<bool> remove_foreign(Pass& pass, FolderWork& folder, base::Uid target) {
+  base::UidSet one;
+  one.add(target);
+  const auto step =
+      co_await db::open_step(pass.world.pool, pass.fence, folder.row.id, "expunge", "{\"foreign\": true}");
+  pass.permit();
+  const auto reply = co_await pass.target->expunge(one);
+  if (!reply.ok()) {
+    co_await db::close_step(pass.world.pool, step);
+    co_return false;
+  }
+  co_await db::save_folder_change(pass.world.pool, pass.fence, step, "message.foreign_removed",
+                                  folder.row.target_name, fmt::format("UID {}", target), "");
   ++pass.counts.removed;
   co_return true;
 }
@@ -176,6 +195,9 @@ Task<void> settle_strangers(Pass& pass, FolderWork& folder, const Candidates& pr
       absent.erase(late);
       if (removed) continue;
     }
+    if (folder.row.memory && pass.link->foreign_policy == "remove" &&
+        co_await remove_foreign(pass, folder, target))
+      continue;
     extras.push_back({target, !folder.row.memory, facts->second.size, facts->second.date.unix_seconds,
                       digests->second.digest});
   }

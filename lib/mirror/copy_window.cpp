@@ -49,14 +49,15 @@ class Relay final : public imap::BodySink {
     const auto found =
         std::find_if(intents_.begin(), intents_.end(), [&](const auto& i) { return i.source == uid; });
     if (found == intents_.end() || length == 0 || refusal) co_return;
-    if (sent_.contains(uid)) co_return;
-    if (!sent_.empty()) co_await release();
+    if (std::find(sent_.begin(), sent_.end(), uid) != sent_.end()) co_return;
+    co_await release();
     base::fault_point("append.begin");
     found->length = length;
     refusal = co_await append_.begin(plan::storable(found->flags, folder_.keeps), found->date, length);
     if (refusal) co_return;
     current_ = &*found;
-    sent_.insert(uid);
+    sent_.push_back(uid);
+    withheld_ = true;
   }
   Task<void> chunk(std::string_view octets) override {
     if (current_ == nullptr) co_return;
@@ -71,14 +72,18 @@ class Relay final : public imap::BodySink {
   }
   Task<void> gone(base::Uid) override { co_return; }
 
-  // The withheld octet of the current message may leave once the window's intents are committed.
+  // The withheld octet of the last message may leave once the window's intents are committed, and only while
+  // that permission is fresh: a slow source makes it be asked for again.
   Task<void> release() {
+    if (!withheld_) co_return;
     co_await commit_.join();
-    if (!pass_.may_send()) pass_.too_late();
+    co_await pass_.ensure_permitted();
     base::fault_point("append.release");
     co_await append_.release();
+    withheld_ = false;
   }
-  const std::set<base::Uid>& sent() const { return sent_; }
+  // In the order in which they were sent: the order of the UIDs in the answer.
+  const std::vector<base::Uid>& sent() const { return sent_; }
 
   std::optional<imap::Reply> refusal;
 
@@ -90,15 +95,17 @@ class Relay final : public imap::BodySink {
   net::TaskGroup& commit_;
   db::Intent* current_ = nullptr;
   base::Sha256 sha_;
-  std::set<base::Uid> sent_;
+  std::vector<base::Uid> sent_;
+  bool withheld_ = false;
 };
 
-std::vector<db::Intent> sent_intents(const std::vector<db::Intent>& intents, const std::set<base::Uid>& sent,
-                                     bool yes) {
-  std::vector<db::Intent> out;
+void split_by_sent(const std::vector<db::Intent>& intents, const std::vector<base::Uid>& order,
+                   std::vector<db::Intent>& sent, std::vector<db::Intent>& gone) {
+  std::map<base::Uid, const db::Intent*> by_uid;
+  for (const auto& intent : intents) by_uid[intent.source] = &intent;
+  for (const auto uid : order) sent.push_back(*by_uid.at(uid));
   for (const auto& intent : intents)
-    if (sent.contains(intent.source) == yes) out.push_back(intent);
-  return out;
+    if (std::find(order.begin(), order.end(), intent.source) == order.end()) gone.push_back(intent);
 }
 
 void read_multi_answer(const imap::Reply& reply, const FolderWork& folder, std::vector<db::Intent> sent,
@@ -145,15 +152,21 @@ Task<WindowOutcome> run_window(Pass& pass, FolderWork& folder, std::vector<db::I
   co_await commit.join();
   WindowOutcome outcome;
   outcome.refusal = relay.refusal;
-  outcome.gone = sent_intents(intents, relay.sent(), false);
-  auto sent = sent_intents(intents, relay.sent(), true);
-  if (!fetched.ok() || (relay.refusal && !sent.empty())) {
+  std::vector<db::Intent> sent;
+  split_by_sent(intents, relay.sent(), sent, outcome.gone);
+  if (!fetched.ok()) {
     // The source broke off in the middle: nothing more is released, and what left before is found by looking.
     pass.target.drop();
-    throw base::Failed(!fetched.ok() ? imap::failure_of(fetched, "FETCH", folder.source.name)
-                                     : imap::failure_of(*relay.refusal, "APPEND", folder.row.target_name));
+    throw base::Failed(imap::failure_of(fetched, "FETCH", folder.source.name));
   }
   if (sent.empty()) co_return outcome;
+  if (relay.refusal && append->multi()) {
+    // The command has ended with a NO in its middle; whether anything is stored is found by looking.
+    outcome.unresolved = std::move(sent);
+    co_return outcome;
+  }
+  folder.trouble =
+      folder.trouble || relay.refusal.has_value();  // the rest of the window is left to the next pass
   const auto asked = pass.world.clock.now();
   co_await db::save_digests(pass.world.pool, pass.fence, sent);
   pass.permitted_at = asked;

@@ -2,6 +2,7 @@
 #include "mirror/dispatch.hpp"
 
 #include <boost/asio/this_coro.hpp>
+#include <boost/json.hpp>
 #include <boost/system/system_error.hpp>
 
 #include "base/fault.hpp"
@@ -119,6 +120,13 @@ Task<void> end_with_result(World& world, db::WorkItem item, PassResult result) {
   for (const auto& [store, traffic] : world.sessions.take_traffic())
     co_await db::add_traffic(world.pool, store, traffic.octets_in, traffic.octets_out,
                              store == item.target_store ? result.counts.copied : 0);
+  // S25: the periodic complete compare says what it found and repaired.
+  if (result.complete && result.counts.changes() > 0)
+    co_await db::add_report(world.pool, "compare",
+                            boost::json::serialize(boost::json::object{
+                                {"mailbox", item.name},
+                                {"cause", item.cause},
+                                {"repaired", boost::json::parse(run_detail(result.counts))}}));
   db::WorkEnd end;
   end.item = item;
   end.failure = result.failure;

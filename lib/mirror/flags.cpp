@@ -79,7 +79,7 @@ Task<void> apply_flags(Pass& pass, FolderWork& folder) {
     changes.push_back(std::move(change));
   }
   for (std::size_t at = 0; at < changes.size(); at += k_groups_at_once) {
-    if (!pass.may_send()) pass.too_late();
+    co_await pass.ensure_permitted();
     const auto last = std::min(changes.size(), at + k_groups_at_once);
     const auto replies = co_await pass.target->store({changes.begin() + static_cast<std::ptrdiff_t>(at),
                                                       changes.begin() + static_cast<std::ptrdiff_t>(last)});

@@ -94,6 +94,8 @@ struct Pass {
   // Law 7: a command that changes the target leaves only within send_within of the COMMIT that permitted it.
   bool may_send() const { return world.clock.now() - permitted_at < world.settings.send_within; }
   void permit() { permitted_at = world.clock.now(); }
+  // Asks the fence again when the last permission is too old to act on.
+  Task<void> ensure_permitted();
   // Closes the target so that nothing withheld can leave, and throws.
   [[noreturn]] void too_late();
   void note(Failure failure) {

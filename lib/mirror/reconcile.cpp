@@ -151,6 +151,14 @@ Task<bool> run_pass(Pass& pass) {
 
 }  // namespace
 
+Task<void> Pass::ensure_permitted() {
+  if (may_send()) co_return;
+  const auto asked = world.clock.now();
+  co_await db::confirm_writable(world.pool, fence);
+  permitted_at = asked;
+  if (!may_send()) too_late();
+}
+
 void Pass::too_late() {
   target.drop();
   throw base::Failed(

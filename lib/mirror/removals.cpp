@@ -126,7 +126,7 @@ Task<void> remove_from(Pass& pass, Doomed& doomed) {
                                            fmt::format("{{\"messages\": {}}}", results.size()));
   pass.permit();
   base::fault_point("expunge.step");
-  if (!pass.may_send()) pass.too_late();
+  co_await pass.ensure_permitted();
   const auto expunged = co_await pass.target->expunge(expunge);
   base::fault_point("expunge.done");
   if (!expunged.ok()) {

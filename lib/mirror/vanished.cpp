@@ -50,7 +50,7 @@ Task<bool> delete_folder(Pass& pass, const db::FolderRecord& record) {
     co_await db::close_step(pass.world.pool, step);
     co_return false;
   }
-  if (!pass.may_send()) pass.too_late();
+  co_await pass.ensure_permitted();
   const auto reply = co_await pass.target->remove(name);
   base::fault_point("folder.deleted");
   if (!reply.ok() && reply.code != "NONEXISTENT") {
