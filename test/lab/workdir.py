@@ -60,10 +60,15 @@ class Workdir:
         return path
 
     def publish(self, program):
-        """A copy of an executable that the unprivileged users can run wherever the clone is."""
+        """An executable that the unprivileged users can run wherever the clone is, and that stays the same while the
+        build goes on: a link where that is possible, else a copy."""
         target = self.folder("bin") / pathlib.Path(program).name
-        shutil.copy2(program, target)
-        target.chmod(0o755)
+        target.unlink(missing_ok=True)
+        try:
+            os.link(program, target)
+        except OSError:
+            shutil.copy2(program, target)
+            target.chmod(0o755)
         return target
 
     def tmpfs(self, name, size, user):
