@@ -132,6 +132,9 @@ std::vector<engine::Service> services_of(Daemon& d, engine::Wake& book_wake) {
   services.push_back({"http", [&] { return d.server.run(); }});
   if (!d.settings.push.listen.empty())
     services.push_back({"push", [&] { return run_push(d.world, d.settings.push); }});
+  for (const auto& stream : d.settings.streams)
+    services.push_back(
+        {"stream " + stream.store, [&d, &stream] { return engine::run_stream(d.world, stream); }});
   return services;
 }
 

@@ -60,6 +60,25 @@ void read_push(SettingsTable table, PushSettings& p) {
   table.finish();
 }
 
+// A store's own event stream: where it is, and whether TLS protects it.
+engine::StreamSettings read_stream(const std::string& store, SettingsTable table) {
+  engine::StreamSettings stream;
+  stream.store = store;
+  stream.endpoint.tls = net::TlsMode::none;
+  table.require("address");
+  if (const auto text = table.text("address")) {
+    const auto address = parse_address(*text);
+    if (!address) table.complain("address", "an address with a port is wanted, \"127.0.0.1:4712\"");
+    if (address) std::tie(stream.endpoint.host, stream.endpoint.port) = *address;
+  }
+  if (table.boolean("tls").value_or(false)) stream.endpoint.tls = net::TlsMode::implicit;
+  set(stream.endpoint.tls_settings.ca_file, table.text("ca_file"));
+  set_time(stream.silence, table.duration("silence"));
+  set_time(stream.longest_pause, table.duration("longest_pause"));
+  table.finish();
+  return stream;
+}
+
 void read_engine(SettingsTable table, engine::Settings& e) {
   set(e.workers, table.integer("workers", 1, 64));
   set_time(e.coalesce, table.duration("coalesce"));
@@ -114,6 +133,8 @@ Loaded load_settings(const std::string& file) {
     if (auto table = root.table("control")) read_control(std::move(*table), s);
     if (auto table = root.table("log")) read_log(std::move(*table), s);
     if (auto table = root.table("push")) read_push(std::move(*table), s.push);
+    for (auto& [store, table] : root.named_tables("stream"))
+      s.streams.push_back(read_stream(store, std::move(table)));
     if (auto table = root.table("engine")) read_engine(std::move(*table), s.engine);
     root.finish();
   }

@@ -10,6 +10,7 @@
 #include "base/log.hpp"
 #include "base/settings.hpp"
 #include "mirror/settings.hpp"
+#include "mirror/stream_source.hpp"
 
 namespace mirror::daemon {
 
@@ -29,6 +30,7 @@ struct DaemonSettings {
   base::log::Level log_level = base::log::Level::info;
   base::log::Format log_format = base::log::Format::text;
   PushSettings push;
+  std::vector<engine::StreamSettings> streams;  // [stream.STORE]
   engine::Settings engine;
 };
 

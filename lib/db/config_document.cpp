@@ -34,8 +34,10 @@ Task<Json> read_configuration(Pool& pool) {
         "where "
         "m.link_id = v.id::bigint and m.origin <> 'directory' order by m.name) x) as members from (" +
             std::string(k_link_view) + ") v order by v.id::bigint");
-    const Json settings =
-        json_of(tx, "select coalesce(json_object_agg(key, value order by key), '{}') from setting");
+    const Json settings = json_of(
+        tx,
+        "select coalesce(json_object_agg(key, value order by key), '{}') from setting where key not like "
+        "'stream/%'");
     return Json(fmt::format("{{\"stores\":{},\"links\":{},\"settings\":{}}}", stores, links, settings));
   });
 }

@@ -58,6 +58,25 @@ Task<void> begin_anew(Pool& pool, RunId run) {
   });
 }
 
+Task<std::optional<std::int64_t>> load_position(Pool& pool, std::string key) {
+  co_return co_await transact(pool, [&](pqxx::work& tx) {
+    std::optional<std::int64_t> out;
+    const auto rows =
+        tx.exec_params("select (value #>> '{}')::bigint from setting where key = $1", clean_text(key));
+    if (!rows.empty()) out = rows[0][0].as<std::int64_t>();
+    return out;
+  });
+}
+
+Task<void> save_position(Pool& pool, std::string key, std::int64_t position) {
+  co_await transact(pool, [&](pqxx::work& tx) {
+    tx.exec_params(
+        "insert into setting (key, value) values ($1, to_jsonb($2::bigint)) on conflict (key) do update set "
+        "value = excluded.value",
+        clean_text(key), position);
+  });
+}
+
 Task<std::optional<std::int64_t>> measured_rate(Pool& pool) {
   co_return co_await transact(pool, [](pqxx::work& tx) {
     std::optional<std::int64_t> out;

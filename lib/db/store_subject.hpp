@@ -30,6 +30,10 @@ Task<void> set_run_result(Pool& pool, RunId run, std::string result_json);
 // A count that a restart interrupted begins anew: every mailbox waits again.
 Task<void> begin_anew(Pool& pool, RunId run);
 
+// How far an event stream was read; nullopt: never.
+Task<std::optional<std::int64_t>> load_position(Pool& pool, std::string key);
+Task<void> save_position(Pool& pool, std::string key, std::int64_t position);
+
 // Octets a second of the last copies, over the time they took; nullopt when nothing was measured yet.
 Task<std::optional<std::int64_t>> measured_rate(Pool& pool);
 

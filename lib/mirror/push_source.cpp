@@ -106,6 +106,11 @@ Task<void> StoreEvents::flush_counts() {
   co_await db::heard(world_.pool, std::move(ids), "push");
 }
 
+Task<void> StoreEvents::flush() {
+  co_await flush_dirty();
+  co_await flush_counts();
+}
+
 Task<void> StoreEvents::run() {
   auto counted = world_.clock.now();
   for (;;) {

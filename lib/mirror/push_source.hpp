@@ -38,7 +38,8 @@ class StoreEvents {
   void take(const Store& store, StoreEvent event);
   // Marks every mailbox of this store: what happened before is not known.
   Task<void> mark_gap(base::StoreId store);
-  Task<void> run();  // until cancelled
+  Task<void> run();    // until cancelled
+  Task<void> flush();  // everything taken so far is in the tables when it returns
 
  private:
   using Key = std::pair<base::StoreId, std::string>;  // store, user in lower case
