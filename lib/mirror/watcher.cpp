@@ -182,7 +182,7 @@ Task<void> watch_mailbox(World& world, Heard& heard, db::WatchedMailbox mailbox,
     notify = reply.ok();
   }
   const bool idle = !notify && method != "poll" && method != "push" && w.session.has(imap::Cap::idle);
-  w.method = notify ? "notify" : idle ? "idle" : "poll";
+  w.method = notify ? "notify" : idle ? "idle" : method == "push" ? "push" : "poll";
   // The state before listening began is compared once: whatever happened in the gap is found by that pass.
   (void)co_await poll_moved(w.session, w.last, &w.classifier);
   co_await heard.event(mailbox, "gap", "gap", true);
