@@ -120,21 +120,23 @@ Task<FolderId> add_folder(Pool& pool, base::MailboxId mailbox, FolderRecord fold
   });
 }
 
-Task<void> rename_folder(Pool& pool, Fence fence, FolderId folder, std::string source_name,
-                         std::string target_name) {
+Task<void> rename_folders(Pool& pool, Fence fence, std::vector<FolderRename> renames) {
   co_await transact(pool, [&](pqxx::work& tx) {
     require_epoch(tx, fence);
-    const auto before =
-        tx.exec_params1("select source_name, target_name from folder where id = $1", base::raw(folder));
-    tx.exec_params(
-        "update folder set source_name = $2, target_name = $3, source_status = '', target_status = '' where "
-        "id = $1",
-        base::raw(folder), clean_text(source_name), clean_text(target_name));
-    tx.exec_params(
-        "insert into history (link_id, mailbox_id, folder_name, kind, before, after, run_id, reason, epoch) "
-        "values ($1, $2, $3, 'folder.renamed', $4, $3, nullif($5, 0), $6, $7)",
-        base::raw(fence.link), base::raw(fence.mailbox), clean_text(target_name), before[1].as<std::string>(),
-        base::raw(fence.run), fence.reason, base::raw(fence.epoch));
+    for (const auto& rename : renames) {
+      const auto before =
+          tx.exec_params1("select target_name from folder where id = $1", base::raw(rename.folder));
+      tx.exec_params(
+          "update folder set source_name = $2, target_name = $3, source_status = '', target_status = '' "
+          "where id = $1",
+          base::raw(rename.folder), clean_text(rename.source_name), clean_text(rename.target_name));
+      tx.exec_params(
+          "insert into history (link_id, mailbox_id, folder_name, kind, before, after, run_id, reason, "
+          "epoch) "
+          "values ($1, $2, $3, 'folder.renamed', $4, $3, nullif($5, 0), $6, $7)",
+          base::raw(fence.link), base::raw(fence.mailbox), clean_text(rename.target_name),
+          before[0].as<std::string>(), base::raw(fence.run), fence.reason, base::raw(fence.epoch));
+    }
   });
 }
 

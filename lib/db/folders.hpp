@@ -54,8 +54,13 @@ struct FolderRecord {
 Task<std::vector<FolderRecord>> load_folders(Pool& pool, base::MailboxId mailbox);
 // Inserts, or returns the row there is. Throws MRD-DB-005 when the target name belongs to another folder.
 Task<FolderId> add_folder(Pool& pool, base::MailboxId mailbox, FolderRecord folder);
-Task<void> rename_folder(Pool& pool, Fence fence, FolderId folder, std::string source_name,
-                         std::string target_name);
+struct FolderRename {
+  FolderId folder{};
+  std::string source_name;
+  std::string target_name;
+};
+// All at once: a permutation of names passes only as a whole.
+Task<void> rename_folders(Pool& pool, Fence fence, std::vector<FolderRename> renames);
 Task<void> remove_folder(Pool& pool, Fence fence, FolderRecord folder);
 Task<void> set_folder_state(Pool& pool, FolderId folder, std::string state);
 // Everything remembered of messages under another pair of UIDVALIDITYs is dropped from the map (tombstoned

@@ -60,7 +60,12 @@ WorkItem read_item(const pqxx::row& row) {
 }
 
 void end_well(pqxx::work& tx, const WorkEnd& end, std::int64_t id) {
-  if (!end.again)
+  if (end.again)
+    tx.exec_params(
+        "update dirty set due_at = now() + interval '300 ms', full_compare = full_compare or $2 where "
+        "mailbox_id = $1",
+        id, end.again_full);
+  else
     tx.exec_params("delete from dirty where mailbox_id = $1 and generation = $2", id,
                    base::raw(end.item.generation));
   tx.exec_params("delete from retry where mailbox_id = $1", id);

@@ -79,6 +79,7 @@ struct WorkEnd {
   bool partial = false;        // failure of a part (a folder): the rest is done and goes on
   bool postponed = false;      // a store is down: the mailbox is not to blame, its row stays and waits
   bool again = false;          // success, but a further pass is wanted at once (mark stays)
+  bool again_full = false;     // ... which compares every folder completely
   bool full = false;           // every folder was compared completely
   std::optional<MailboxTotals> totals;
 };

@@ -134,6 +134,7 @@ Task<void> end_with_result(World& world, db::WorkItem item, PassResult result) {
   end.retry_in = world.settings.retry_first;
   end.retry_longest = world.settings.retry_longest;
   end.again = result.again;
+  end.again_full = result.again_full;
   end.full = result.complete;
   end.totals = result.totals;
   if (!result.again) co_await end_run_share(world, item, !result.failure, run_detail(result.counts));

@@ -168,36 +168,112 @@ Task<bool> create_on_target(Pass& pass, FolderWork& folder) {
   co_return false;
 }
 
-Task<void> settle_renames(Pass& pass, std::vector<plan::RenameCandidate> candidates, plan::FolderPlan& plan,
-                          std::vector<std::pair<db::FolderRecord, plan::ListedFolder>>& pairs,
-                          const std::map<base::FolderId, db::FolderRecord>& records) {
-  std::vector<plan::RenameStep> wanted_steps;
-  std::vector<std::pair<plan::RenameCandidate, std::string>> confirmed;
-  for (auto& candidate : candidates) {
+constexpr std::string_view k_parked = "mirrord-rename-";
+
+const plan::ListedFolder* find_on_target(const Pass& pass, const std::string& name) {
+  const auto found = std::find_if(pass.on_target.begin(), pass.on_target.end(),
+                                  [&](const auto& f) { return f.name == name && f.selectable; });
+  return found == pass.on_target.end() ? nullptr : &*found;
+}
+
+// Where a record's folder is now: a rename sent before a crash may be done, or stand half-way under a parked
+// name.
+std::string current_target_name(const Pass& pass, const db::FolderRecord& record, const std::string& wanted) {
+  const auto is_it = [&](const plan::ListedFolder& f) {
+    return f.selectable && base::raw(record.target_uidvalidity) != 0 &&
+           f.uidvalidity == record.target_uidvalidity && f.uidnext >= record.target_uidnext;
+  };
+  const auto* there = find_on_target(pass, record.target_name);
+  if (there != nullptr && is_it(*there)) return record.target_name;
+  if (const auto* moved = find_on_target(pass, wanted); moved != nullptr && is_it(*moved)) return wanted;
+  for (const auto& folder : pass.on_target)
+    if (folder.name.starts_with(k_parked) && is_it(folder)) return folder.name;
+  return record.target_name;
+}
+
+void move_on_target(Pass& pass, const plan::RenameStep& step) {
+  const std::string children = step.from + pass.target_delimiter;
+  for (auto& folder : pass.on_target) {
+    if (folder.name == step.from)
+      folder.name = step.to;
+    else if (folder.name.starts_with(children))
+      folder.name = step.to + folder.name.substr(step.from.size());
+  }
+}
+
+struct Confirmed {
+  db::FolderRecord record;
+  plan::ListedFolder now;
+  std::string to;
+};
+
+// A vanished folder whose name on the target is the goal of a rename makes room first.
+std::vector<db::FolderRename> make_room(plan::FolderPlan& plan, const std::set<std::string>& goals,
+                                        std::vector<plan::RenameStep>& steps) {
+  std::vector<db::FolderRename> moved;
+  for (auto& row : plan.vanished) {
+    if (!goals.contains(row.target_name)) continue;
+    const std::string holding = fmt::format("mirrord-leaving-{}", row.id);
+    steps.push_back({row.target_name, holding});
+    row.target_name = holding;
+    row.source_name = holding;  // its old name belongs to another folder now
+    moved.push_back({row.id, holding, holding});
+  }
+  return moved;
+}
+
+Task<bool> run_renames(Pass& pass, std::vector<plan::RenameStep> steps, base::FolderId first) {
+  const auto parked = fmt::format("{}{}-", k_parked, pass.fence.epoch);
+  for (const auto& step : plan::order_renames(std::move(steps), parked, pass.target_delimiter)) {
+    if (!co_await rename_on_target(pass, first, step)) co_return false;
+    move_on_target(pass, step);
+  }
+  co_return true;
+}
+
+// Confirms what names and numbers suggest; what messages do not confirm is delete and create.
+Task<std::vector<Confirmed>> confirm_renames(Pass& pass, plan::FolderPlan& plan,
+                                             const std::map<base::FolderId, db::FolderRecord>& records) {
+  std::vector<Confirmed> confirmed;
+  std::set<std::string> used;
+  for (const auto& [row, folder] : plan.kept) used.insert(row.target_name);
+  for (auto& candidate : std::exchange(plan.renamed, {})) {
     if (!co_await confirm_rename(pass, candidate)) {
       plan.vanished.push_back(candidate.row);
       plan.fresh.push_back(candidate.now);
       continue;
     }
-    const std::string to = plan::target_folder_name(candidate.now.name, name_rules(pass, candidate.now));
-    wanted_steps.push_back({candidate.row.target_name, to});
-    confirmed.emplace_back(candidate, to);
+    std::string to = plan::target_folder_name(candidate.now.name, name_rules(pass, candidate.now));
+    while (!used.insert(to).second) to += "=02";
+    confirmed.push_back({records.at(candidate.row.id), candidate.now, to});
   }
-  bool ok = true;
-  if (!pass.dry_run)
-    for (const auto& rename :
-         plan::order_renames(wanted_steps, fmt::format("mirrord-rename-{}-", pass.fence.epoch)))
-      ok = ok && co_await rename_on_target(pass, confirmed.front().first.row.id, rename);
-  for (const auto& [candidate, to] : confirmed) {
-    auto record = records.at(candidate.row.id);
-    if (ok && !pass.dry_run) {
-      co_await db::rename_folder(pass.world.pool, pass.fence, record.id, candidate.now.name, to);
-      record.target_name = to;
-    }
-    record.source_name = candidate.now.name;
-    record.source_status.clear();
-    ++pass.counts.folders_renamed;
-    pairs.emplace_back(std::move(record), candidate.now);
+  co_return confirmed;
+}
+
+Task<void> settle_renames(Pass& pass, plan::FolderPlan& plan,
+                          std::vector<std::pair<db::FolderRecord, plan::ListedFolder>>& pairs,
+                          const std::map<base::FolderId, db::FolderRecord>& records) {
+  auto confirmed = co_await confirm_renames(pass, plan, records);
+  pass.counts.folders_renamed += confirmed.size();
+  if (confirmed.empty() || pass.dry_run) co_return;
+  std::vector<plan::RenameStep> steps;
+  std::set<std::string> goals;
+  for (const auto& one : confirmed) {
+    steps.push_back({current_target_name(pass, one.record, one.to), one.to});
+    goals.insert(one.to);
+  }
+  for (const auto& [row, folder] : plan.kept) steps.push_back({row.target_name, row.target_name});
+  auto changes = make_room(plan, goals, steps);
+  // A rename that fails leaves these folders alone for now; what was done is found by the next pass.
+  if (!co_await run_renames(pass, std::move(steps), confirmed.front().record.id)) co_return;
+  for (const auto& one : confirmed) changes.push_back({one.record.id, one.now.name, one.to});
+  base::fault_point("folder.names_saved");
+  co_await db::rename_folders(pass.world.pool, pass.fence, std::move(changes));
+  for (auto& one : confirmed) {
+    one.record.source_name = one.now.name;
+    one.record.target_name = one.to;
+    one.record.source_status.clear();
+    pairs.emplace_back(std::move(one.record), one.now);
   }
 }
 
@@ -268,7 +344,7 @@ Task<void> gather_folders(Pass& pass) {
   plan::FolderPlan plan = plan::plan_folders(rows, in_scope);
   std::vector<std::pair<db::FolderRecord, plan::ListedFolder>> pairs;
   for (const auto& [row, folder] : plan.kept) pairs.emplace_back(by_id.at(row.id), folder);
-  co_await settle_renames(pass, std::move(plan.renamed), plan, pairs, by_id);
+  co_await settle_renames(pass, plan, pairs, by_id);
   for (auto& [record, folder] : pairs) {
     FolderWork work;
     work.row = std::move(record);

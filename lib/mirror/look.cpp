@@ -228,6 +228,15 @@ Task<bool> look_at(Pass& pass, FolderWork& folder, bool complete) {
     complete = true;
   }
   folder.complete = folder.source_view.complete && folder.target_view.complete;
+  if (folder.plan.look_closer_at_source || folder.plan.look_closer_at_target) {
+    // Even the complete lists do not add up: it changes as we look. Nothing is concluded from that.
+    folder.trouble = true;
+    if (pass.full)
+      pass.note(Failure("MRD-MIR-007", folder.source.name));
+    else
+      pass.again = pass.again_full = true;
+    co_return false;
+  }
   co_return true;
 }
 

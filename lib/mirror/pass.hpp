@@ -87,7 +87,8 @@ struct Pass {
   PassCounts counts;
   bool full = false;
   bool dry_run = false;
-  bool again = false;                   // something moved under us: another pass at once
+  bool again = false;                   // something moved under us: another pass soon
+  bool again_full = false;              // ... and that one compares completely
   std::optional<Failure> soft_failure;  // of one folder; the rest went on
   base::BootTime permitted_at{};        // start of the last transaction that checked the fence
 

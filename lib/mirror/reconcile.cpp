@@ -190,6 +190,7 @@ Task<PassResult> reconcile(World& world, db::WorkItem item, bool dry_run) {
   result.totals = totals_of(pass);
   result.complete = pass.full && !pass.soft_failure;
   result.again = !settled || pass.again;
+  result.again_full = pass.again_full;
   result.failure = pass.soft_failure;
   co_return result;
 }

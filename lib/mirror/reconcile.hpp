@@ -11,8 +11,9 @@ namespace mirror::engine {
 struct PassResult {
   PassCounts counts;
   db::MailboxTotals totals;
-  bool complete = false;           // every folder was compared completely on both sides
-  bool again = false;              // something changed meanwhile: another pass soon
+  bool complete = false;  // every folder was compared completely on both sides
+  bool again = false;     // something changed meanwhile: another pass soon
+  bool again_full = false;
   std::optional<Failure> failure;  // what is left undone; the rest is done
 };
 

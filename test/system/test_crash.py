@@ -36,7 +36,7 @@ def deposit(mirror, n):
 def change_flags(mirror, n):
     with mirror.store("production").connect("1001") as client:
         client.select("INBOX")
-        client.command(f"STORE 1:3 {'+' if n % 2 else '-'}FLAGS (\\Flagged kept{n % 5})")
+        client.command(f"STORE 1:3 +FLAGS (kept{n})")
 
 
 def expunge(mirror, n):
@@ -81,7 +81,7 @@ POINTS = {
     "append.begin": deposit, "append.octets": deposit, "intents.committed": deposit, "append.release": deposit,
     "digests.committed": deposit, "append.answered": deposit, "window.saved": deposit, "checkpoint": deposit,
     "flags.step": change_flags, "flags.stored": change_flags, "expunge.step": expunge, "expunge.done": expunge,
-    "folder.create": create, "folder.created": create, "folder.rename": rename, "folder.renamed": rename,
+    "folder.create": create, "folder.created": create, "folder.rename": rename, "folder.renamed": rename, "folder.names_saved": rename,
     "folder.delete": remove, "folder.deleted": remove,
 }
 
