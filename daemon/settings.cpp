@@ -82,6 +82,7 @@ engine::StreamSettings read_stream(const std::string& store, SettingsTable table
 void read_engine(SettingsTable table, engine::Settings& e) {
   set(e.workers, table.integer("workers", 1, 64));
   set_time(e.coalesce, table.duration("coalesce"));
+  set_time(e.echo, table.duration("echo"));
   set_time(e.pass_interval, table.duration("pass_interval"));
   set_time(e.lease, table.duration("lease"));
   set_time(e.send_within, table.duration("send_within"));

@@ -8,8 +8,8 @@ namespace {
 
 void end_run_if_done(pqxx::work& tx, RunId run) {
   const auto ended = tx.exec_params(
-      "update run set state = case when cancel_requested then 'cancelled' when failed > 0 then 'failed' else "
-      "'done' end, finished_at = now() "
+      "update run set state = case when cancel_requested then 'cancelled' else 'done' end, finished_at = "
+      "now() "
       "where id = $1 and state = 'running' and not exists (select 1 from run_mailbox where run_id = $1 and "
       "state = 'waiting') "
       "returning kind, done, differing, failed",

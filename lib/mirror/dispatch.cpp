@@ -127,6 +127,8 @@ Task<void> end_with_result(World& world, db::WorkItem item, PassResult result) {
                                 {"mailbox", item.name},
                                 {"cause", item.cause},
                                 {"repaired", boost::json::parse(run_detail(result.counts))}}));
+  const bool told = item.cause == "deposit" || item.cause == "flag" || item.cause == "deletion" ||
+                    item.cause == "greeting" || item.cause == "folder";
   db::WorkEnd end;
   end.item = item;
   end.failure = result.failure;
@@ -139,6 +141,11 @@ Task<void> end_with_result(World& world, db::WorkItem item, PassResult result) {
   end.totals = result.totals;
   if (!result.again) co_await end_run_share(world, item, !result.failure, run_detail(result.counts));
   co_await db::finish_work(world.pool, std::move(end));
+  if (told && world.settings.echo.count() > 0) {
+    std::vector<base::MailboxId> one{item.mailbox};
+    co_await db::mark_dirty(world.pool, std::move(one), "echo", db::WorkClass::live, false,
+                            world.settings.echo);
+  }
 }
 
 // Cancelled (suspend, shutdown): the lease is given back, so that whoever comes next need not wait for it to

@@ -185,6 +185,11 @@ Task<PassResult> reconcile(World& world, db::WorkItem item, bool dry_run) {
   const bool settled = co_await run_pass(pass);
   if (!dry_run) co_await save_checkpoints(pass);
 
+  // What one session sees may be stale (a folder renamed elsewhere): the next pass asks with a fresh one.
+  if (pass.soft_failure || pass.again) {
+    pass.source.drop();
+    pass.target.drop();
+  }
   PassResult result;
   result.counts = pass.counts;
   result.totals = totals_of(pass);

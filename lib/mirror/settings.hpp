@@ -20,8 +20,10 @@ struct Settings {
   std::string state_directory;  // holds the site epoch this node has seen
   std::string profile_directory;
   std::string hook_directory;
-  std::size_t workers = 4;    // mailboxes in parallel
-  Millis coalesce{20};        // between an event and the work, so that a burst is one pass
+  std::size_t workers = 4;  // mailboxes in parallel
+  Millis coalesce{20};      // between an event and the work, so that a burst is one pass
+  Millis echo{1500};  // after an event one more look this much later: a server's STATUS may lag behind its
+                      // own notification
   Seconds pass_interval{60};  // the dispatcher looks at the table at least this often
   Seconds lease{60};
   Millis send_within{5000};  // a COMMIT older than this sends nothing any more (law 7)
