@@ -85,16 +85,26 @@ Task<void> record(Pass& pass, FolderWork& folder, WindowOutcome& outcome,
   base::fault_point("window.saved");
 }
 
+// Some servers say [LIMIT] of one message that is too large, others of a mailbox that is full: the first few
+// are taken for the message's own fault, so that one message never stops the rest.
+constexpr std::size_t k_limits_of_messages = 10;
+
 // A refusal with a scope wider than the message ends the folder (or the store) for now.
-void raise_wide(const imap::Reply& refusal, const FolderWork& folder) {
+void raise_wide(const imap::Reply& refusal, FolderWork& folder) {
   const Failure failure = imap::failure_of(refusal, "APPEND", folder.row.target_name);
-  if (failure.scope() != base::Scope::message) throw base::Failed(failure);
+  if (failure.scope() == base::Scope::message) return;
+  if (failure.code() == "MRD-IMAP-026" && folder.limit_refusals < k_limits_of_messages) return;
+  throw base::Failed(failure);
 }
 
 Task<void> quarantine_one(Pass& pass, FolderWork& folder, const plan::CopyItem& item,
                           const imap::Reply& refusal) {
-  auto row = quarantine_row(folder, item.source, "message",
-                            imap::failure_of(refusal, "APPEND", folder.row.target_name), refusal.text);
+  auto failure = imap::failure_of(refusal, "APPEND", folder.row.target_name);
+  if (failure.code() == "MRD-IMAP-026") {
+    ++folder.limit_refusals;
+    failure = Failure("MRD-IMAP-014", failure.detail());
+  }
+  auto row = quarantine_row(folder, item.source, "message", failure, refusal.text);
   row.size = item.size;
   std::vector<db::Quarantined> rows;
   rows.push_back(std::move(row));

@@ -46,9 +46,10 @@ struct FolderWork {
   std::vector<plan::Removal> removals;  // wanted, after everything was appended
   bool target_exists = false;
   bool looked = false;
-  bool wanted = true;     // to be looked at (again) in this pass
-  bool complete = false;  // both sides were read completely
-  bool trouble = false;   // something is left to do: the checkpoint must not move
+  bool wanted = true;              // to be looked at (again) in this pass
+  bool complete = false;           // both sides were read completely
+  std::size_t limit_refusals = 0;  // messages refused with [LIMIT] in this pass
+  bool trouble = false;            // something is left to do: the checkpoint must not move
 
   db::FolderKey key() const { return {row.id, row.source_uidvalidity, row.target_uidvalidity}; }
 };
