@@ -78,7 +78,13 @@ void end_well(pqxx::work& tx, const WorkEnd& end, std::int64_t id) {
       id, end.full);
   if (end.totals)
     tx.exec_params(
-        "update mailbox set source_messages = $2, target_messages = $3, greetings = $4, octets = $5 where id "
+        "update mailbox set source_messages = $2, target_messages = $3, greetings = $4, octets = $5, "
+        "foreign_messages = (select count(*) from extra_message x join folder f on f.id = x.folder_id where "
+        "f.mailbox_id = $1 "
+        "and x.kind = 'foreign' and x.target_uidvalidity = f.target_uidvalidity), "
+        "unknown_messages = (select count(*) from extra_message x join folder f on f.id = x.folder_id where "
+        "f.mailbox_id = $1 "
+        "and x.kind = 'unknown' and x.target_uidvalidity = f.target_uidvalidity) where id "
         "= $1",
         id, end.totals->source_messages, end.totals->target_messages, end.totals->greetings,
         end.totals->octets);
@@ -123,6 +129,7 @@ Task<void> mark_dirty(Pool& pool, std::vector<MailboxId> mailboxes, std::string 
         "select m.id, nextval('dirty_generation'), $2, $3, $4, now() + make_interval(secs => $5) "
         "  from unnest($1::bigint[]) as x(id) join mailbox m on m.id = x.id where m.participates "
         "on conflict (mailbox_id) do update set generation = excluded.generation, last_seen = now(), "
+        "  cause = case when dirty.cause = 'echo' then excluded.cause else dirty.cause end, "
         "  class = least(dirty.class, excluded.class), full_compare = dirty.full_compare or "
         "excluded.full_compare, "
         "  due_at = least(dirty.due_at, excluded.due_at)",

@@ -91,7 +91,8 @@ base::Failure Sessions::judge_refusal(const Store& store, const std::string& own
   owners.insert(owner);
   const bool of_store =
       store.access.method != imap::LoginMethod::own_password && owners.size() >= k_refusals_of_store;
-  return of_store ? base::Failure("MRD-IMAP-010", base::Scope::store, base::Retry::never, failure.detail())
+  return of_store ? base::Failure("MRD-IMAP-010", base::Scope::store, base::Retry::never,
+                                  fmt::format("{}: {}", store.record.name, failure.detail()))
                   : base::Failure("MRD-IMAP-011", failure.detail());
 }
 
@@ -148,6 +149,14 @@ void Sessions::close_idle(bool all) noexcept {
     if (old) entry.second.session->close();
     return old;
   });
+}
+
+void Sessions::forget(base::StoreId id, const std::string& owner) {
+  const auto store = book_.store(id);
+  if (!store) return;
+  const auto [first, last] = idle_.equal_range(key_of(*store, owner));
+  for (auto at = first; at != last; ++at) at->second.session->close();
+  idle_.erase(first, last);
 }
 
 void Sessions::set_down(base::StoreId store, bool down) {

@@ -55,6 +55,8 @@ class Sessions {
                                                                std::string owner, base::MailboxId mailbox);
   void close_idle(bool all) noexcept;  // those idle too long, or all
 
+  // The next borrow for this owner opens a fresh connection: what a long-lived one sees may be stale.
+  void forget(base::StoreId store, const std::string& owner);
   // A store known to be down or to refuse us is left alone by everybody but the prober.
   void set_down(base::StoreId store, bool down);
   bool is_down(base::StoreId store) const { return down_.contains(store); }

@@ -2,6 +2,7 @@
 #include "mirror/watch.hpp"
 
 #include <boost/asio/this_coro.hpp>
+#include <set>
 
 #include "base/fault.hpp"
 #include "base/log.hpp"
@@ -38,6 +39,19 @@ struct WatchSet {
   }
 };
 
+// What no other mailbox of that store would fare better with: everybody stops, the prober alone goes on.
+bool of_the_store(const Failure& failure) {
+  static const std::set<std::string_view> codes = {"MRD-NET-001", "MRD-NET-004", "MRD-NET-005", "MRD-NET-006",
+                                                   "MRD-IMAP-010"};
+  return failure.scope() == base::Scope::store && codes.contains(failure.code());
+}
+
+Task<void> tell_store(World& world, base::StoreId store, Failure failure) {
+  if (world.sessions.is_down(store)) co_return;
+  world.sessions.set_down(store, true);
+  co_await db::store_down(world.pool, store, std::move(failure), world.settings.probe_first);
+}
+
 // A connection that ends is opened again, slower and slower; every new life begins with a compare.
 Task<void> keep_watching(World& world, Heard& heard, db::WatchedMailbox mailbox) {
   net::Backoff backoff(k_first, k_longest, static_cast<std::uint64_t>(base::raw(mailbox.id)));
@@ -46,12 +60,15 @@ Task<void> keep_watching(World& world, Heard& heard, db::WatchedMailbox mailbox)
     const auto store = world.book.store(mailbox.source);
     const auto born = world.clock.now();
     std::string error = "unknown store";
+    std::optional<Failure> trouble;
     if (store) try {
         co_await watch_mailbox(world, heard, mailbox, store);
       } catch (const base::Failed& failed) {
         if (failed.failure().scope() == base::Scope::process) throw;
         error = failed.failure().text();
+        if (of_the_store(failed.failure())) trouble = failed.failure();
       }
+    if (trouble) co_await tell_store(world, mailbox.source, std::move(*trouble));
     heard.count(mailbox.source, "gap", false);
     if (world.clock.now() - born > k_longest) backoff.reset();
     log::debug("watch.lost", "a watch connection ended", {{"mailbox", mailbox.name}, {"err", error}});
