@@ -146,7 +146,11 @@ Task<bool> run_pass(Pass& pass) {
     if (!settled)
       std::erase_if(pass.folders, [](const auto& f) { return !f.looked && f.source.name.empty(); });
   }
-  if (!settled) co_return false;
+  if (!settled) {
+    // The checkpoint must not pass deletions that were not made: the next pass has to see them again (law 8).
+    for (auto& folder : pass.folders) folder.trouble = folder.trouble || !folder.removals.empty();
+    co_return false;
+  }
   co_await apply_removals(pass);
   co_await remove_vanished(pass);
   co_return true;

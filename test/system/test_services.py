@@ -103,7 +103,7 @@ def hooks_run_on_state_changes(mirror):
     mirror.ctl("suspend", "--reason", "a 'test'; $(of) hooks", "--wait")
     wait_until(lambda: told.exists() and "<suspended>" in told.read_text(), "the hook of suspend", 15.0)
     mirror.ctl("resume", "--reason", "all is well")
-    wait_until(lambda: "<mirroring>" in told.read_text(), "the hook of resume", 15.0)
+    wait_until(lambda: "\n<mirroring>" in told.read_text(), "the hook of resume", 15.0)
     lines = [line for line in told.read_text().splitlines() if not line.startswith("<suspending>")]
     assert [line.split("><")[0] for line in lines] == ["<suspended", "<mirroring"], lines
     assert lines[0].endswith("><a 'test'; $(of) hooks>"), lines
