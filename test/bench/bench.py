@@ -221,7 +221,7 @@ def main():
     parser.add_argument("--dir", default=str(ROOT / "build/bench"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: sys.exit(143))
+        signal.signal(number, lambda what, _: sys.exit(f"bench: ended by signal {what}"))
     try:
         return run(options)
     except KeyboardInterrupt:
