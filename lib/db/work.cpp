@@ -152,11 +152,12 @@ Task<std::vector<WorkItem>> take_work(Pool& pool, TakeSettings settings) {
 
 Task<Millis> next_due(Pool& pool, Millis limit) {
   co_return co_await transact(pool, [&](pqxx::work& tx) {
-    const auto row =
-        tx.exec1("select extract(epoch from min(due_at) - now())::float8 from dirty where due_at > now()");
+    const auto row = tx.exec1(
+        "select extract(epoch from min(due_at) - now())::float8 from dirty where due_at > now() - interval "
+        "'1 s'");
     if (row[0].is_null()) return limit;
     const auto wait = Millis(static_cast<std::int64_t>(row[0].as<double>() * 1000.0) + 1);
-    return std::clamp(wait, Millis(1), limit);
+    return std::clamp(wait, Millis(20), limit);
   });
 }
 
