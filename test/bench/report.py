@@ -154,7 +154,8 @@ def document(told, bench):
              f"one machine; load (1 min) before and after: {loads}.",
              "- " + "; ".join(told["versions"]) + ".",
              f"- {told['mailboxes']} mailboxes, {told['messages']} messages, {told['octets'] / 1e6:.0f} MB, seed {told['seed']}: voice "
-             "messages and texts in INBOX, Saved, Archive and Greetings. Production maildir, DR sdbox, loopback, TLS.",
+             "messages and texts in INBOX, Saved, Archive and Greetings. Production maildir, DR sdbox, loopback, TLS. "
+             "The default of the bench is 100 mailboxes, 5,000 messages, 400 MB.",
              f"- {told['rounds']} rounds, interleaved, medians; {void} void (mbsync under 1.5 times the yardstick)."
              + (" **No round counts: the figures below are for looking only.**" if void == len(bench.rounds) else ""),
              f"- The yardstick writes from memory over {told['at_once']} connections; a peer runs {told['at_once']} processes at once; "
@@ -170,8 +171,9 @@ def document(told, bench):
         lines += ["", f"mirrord's complete compare (`resync --all --wait`: every flag and UID from both servers): {full:.2f} s, "
                   f"CPU {medians.tool('full compare', 'mirrord'):.2f} s."]
     lines += _pass_table(medians, "delta", "Delta: a deposit, two flag changes and a deletion in every mailbox", _NAMES[1:])
-    lines += ["", "For mirrord: from `resume` until every mailbox has been compared and is equal, opening the watchers included. "
-              "Changes made while it runs do not wait for a pass."]
+    lines += ["", "For mirrord: `resume --wait`, until every mailbox has been compared and is equal, opening the watchers included. It "
+              "begins at a tick of 1 s and is asked for each second at last, and so is the complete compare: up to 2 s of these "
+              "figures are waiting. Changes made while mirrord runs do not wait for a pass."]
     if bench.wires:
         lines += _wire_table(bench)
     if bench.delays:
@@ -180,5 +182,11 @@ def document(told, bench):
                   "figure, but in the second. DR is asked every 2 ms."]
     lines += ["", "## Goals", ""]
     judged = list(goals(bench, medians))
+    if max(told["load"][0], told["load_end"][0]) > 1.0:
+        lines += ["**The machine was not quiet** (see the load above): look at the ratios and at smallest to largest.", ""]
     lines += [f"- {'reached' if good else '**not reached**'}: {text}" for good, text in judged]
+    lines += ["", "dsync's turns and bytes are those to production alone: it writes DR's storage without a connection."]
+    if medians.tool("no change", "mirrord"):
+        base = statistics.median(medians.values("no change", "mirrord", lambda figure: figure.database))
+        lines += [f"Of mirrord's CPU in a pass without changes PostgreSQL has {base:.2f} s; the peers keep no such record."]
     return "\n".join(lines)
