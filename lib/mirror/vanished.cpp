@@ -94,9 +94,13 @@ Task<void> remove_vanished(Pass& pass) {
       ++pass.counts.folders_removed;
       continue;
     }
-    if (record->mapped > 0)
-      continue;  // its messages are held, or were not all expunged: the folder stays with them
-    if (!co_await really_gone(pass, row)) continue;
+    // Held messages keep their folder until an operator decides. Anything else left here is said and tried
+    // again.
+    if (record->mapped > 0 && (!record->held.empty() || pass.counts.held > 0)) continue;
+    if (record->mapped > 0 || !co_await really_gone(pass, row)) {
+      pass.note(Failure("MRD-MIR-013", record->source_name));
+      continue;
+    }
     const bool listed = std::any_of(pass.on_target.begin(), pass.on_target.end(),
                                     [&](const auto& f) { return f.name == row.target_name && f.selectable; });
     if (listed && !co_await delete_folder(pass, *record)) co_await report_left(pass, *record);
