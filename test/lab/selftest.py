@@ -256,7 +256,7 @@ def traffic_survives_lost_connections(lab):
     lab.production.start()
     time.sleep(1.0)
     player.stop()
-    thread.join(90)
+    thread.join(240)
     assert result["counts"]["uncertain"] > 0, result
     found = compare_expected(lab, state)
     assert not found, found[:5]

@@ -323,9 +323,11 @@ class Worker:
                              client.fetch("UID BODY.PEEK[HEADER.FIELDS (X-GREETING-TYPE)]").items()}
                 client.logout()
                 break
-            except (imapwire.WireError, OSError):
+            except (imapwire.WireError, OSError) as why:
                 if time.monotonic() > end:
                     raise
+                if "deleted under us" in str(why):
+                    self.finish_deletions(owner)
                 time.sleep(0.2)
         known = {(name, uid): row for name, folder in self.box(owner)["folders"].items()
                  for uid, row in folder["messages"].items()}
@@ -343,6 +345,21 @@ class Worker:
             if self.box(owner)["folders"].get(folder.name, {}).get("auto"):
                 box["folders"][folder.name]["auto"] = True
         self.state.mailboxes[owner] = box
+
+    def finish_deletions(self, owner):
+        """A Dovecot killed in the middle of DELETE lists the folder for ever and opens it never: asked again, it ends."""
+        try:
+            with self.store.connect(owner, 60.0) as client:
+                for name, _, attributes in client.list():
+                    if {attribute.lower() for attribute in attributes} & {"\\noselect", "\\nonexistent"}:
+                        continue
+                    try:
+                        client.select(name, examine=True)
+                    except imapwire.No as no:
+                        if "deleted under us" in str(no):
+                            client.command(b"DELETE " + imapwire.folder_arg(name))
+        except (imapwire.WireError, OSError):
+            return
 
 
 class Player:
