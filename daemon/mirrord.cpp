@@ -120,8 +120,10 @@ Task<void> keep_book(Daemon& d, engine::Wake& wake) {
 std::vector<engine::Service> services_of(Daemon& d, engine::Wake& book_wake) {
   std::vector<engine::Service> services;
   services.push_back({"configuration", [&] { return keep_book(d, book_wake); }});
-  services.push_back(
-      {"control", [&] { return engine::control(d.world, d.gate, d.site_wake, d.work_wake, d.offload); }});
+  services.push_back({"control", [&] {
+                        return engine::control(d.world, d.gate, d.site_wake, {&d.work_wake, &d.timer_wake},
+                                               d.offload);
+                      }});
   services.push_back({"watch", [&] { return engine::watch(d.world, d.gate, d.config_wake); }});
   services.push_back({"reconcile", [&] { return engine::dispatch(d.world, d.gate, d.work_wake); }});
   services.push_back({"schedule", [&] { return engine::schedule(d.world, d.gate, d.timer_wake); }});

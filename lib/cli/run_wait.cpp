@@ -73,7 +73,7 @@ json::object wait_for_run(Invocation& invocation, const std::string& id) {
     pause_or_detach(
         pause,
         fmt::format("detached; run {} goes on. mirrorctl run show {}; mirrorctl run cancel {}", id, id, id));
-    pause = std::min(pause * 2, 1000);
+    pause = std::min(pause * 2, 250);
   }
 }
 

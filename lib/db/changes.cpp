@@ -2,12 +2,13 @@
 #include "db/changes.hpp"
 
 #include "db/rows_detail.hpp"
+#include "db/run_detail.hpp"
 
 namespace mirror::db {
 
 namespace {
 
-void delete_step(pqxx::work& tx, StepId step) {
+void delete_step(Transaction& tx, StepId step) {
   if (num(step) != 0) tx.exec_params("delete from step where id = $1", num(step));
 }
 
@@ -24,7 +25,7 @@ PairArrays pair_arrays(const std::vector<RemovalResult>& pairs) {
 }
 
 // Rows leave the map; their digests stay as tombstones, so that a restore never brings them back.
-void bury(pqxx::work& tx, const Fence& fence, const FolderKey& key, const std::string& folder_name,
+void bury(Transaction& tx, const Fence& fence, const FolderKey& key, const std::string& folder_name,
           const std::vector<RemovalResult>& pairs, const std::string& kind) {
   const PairArrays arrays = pair_arrays(pairs);
   tx.exec_params(
@@ -48,7 +49,7 @@ void bury(pqxx::work& tx, const Fence& fence, const FolderKey& key, const std::s
 }  // namespace
 
 Task<StepId> open_step(Pool& pool, Fence fence, FolderId folder, std::string kind, std::string detail) {
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
+  co_return co_await transact(pool, [&](Transaction& tx) {
     require_writable(tx, fence);
     const auto row = tx.exec_params1(
         "insert into step (mailbox_id, folder_id, epoch, run_id, kind, detail) values ($1, nullif($2, 0), "
@@ -59,24 +60,21 @@ Task<StepId> open_step(Pool& pool, Fence fence, FolderId folder, std::string kin
 }
 
 Task<void> close_step(Pool& pool, StepId step) {
-  co_await transact(pool, [&](pqxx::work& tx) { delete_step(tx, step); });
+  co_await transact(pool, Commit::relaxed, [&](Transaction& tx) { delete_step(tx, step); });
 }
 
-Task<std::size_t> close_recovered_steps(Pool& pool, Fence fence) {
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
-    const auto result = tx.exec_params(
-        "with left_open as (delete from step where mailbox_id = $1 and epoch < $2 returning *) "
-        "insert into history (link_id, mailbox_id, folder_name, kind, before, run_id, reason, epoch) "
-        "select $3, mailbox_id, '', 'step.recovered', kind || ' ' || detail::text, run_id, 'recovery', epoch "
-        "from left_open",
-        num(fence.mailbox), num(fence.epoch), num(fence.link));
-    return static_cast<std::size_t>(result.affected_rows());
-  });
+void close_recovered(Transaction& tx, const Fence& fence) {
+  tx.exec_params(
+      "with left_open as (delete from step where mailbox_id = $1 and epoch < $2 returning *) "
+      "insert into history (link_id, mailbox_id, folder_name, kind, before, run_id, reason, epoch) "
+      "select $3, mailbox_id, '', 'step.recovered', kind || ' ' || detail::text, run_id, 'recovery', epoch "
+      "from left_open",
+      num(fence.mailbox), num(fence.epoch), num(fence.link));
 }
 
 Task<void> save_flag_results(Pool& pool, Fence fence, FolderKey key, StepId step, std::string folder_name,
                              std::vector<FlagResult> results) {
-  co_await transact(pool, [&](pqxx::work& tx) {
+  co_await transact(pool, [&](Transaction& tx) {
     require_epoch(tx, fence);
     delete_step(tx, step);
     ArrayText source, target, before, after, kind;
@@ -105,7 +103,7 @@ Task<void> save_flag_results(Pool& pool, Fence fence, FolderKey key, StepId step
 
 Task<void> save_removals(Pool& pool, Fence fence, FolderKey key, StepId step, std::string folder_name,
                          std::vector<RemovalResult> expunged) {
-  co_await transact(pool, [&](pqxx::work& tx) {
+  co_await transact(pool, [&](Transaction& tx) {
     require_epoch(tx, fence);
     delete_step(tx, step);
     bury(tx, fence, key, folder_name, expunged, "message.deleted");
@@ -120,27 +118,34 @@ Task<void> save_removals(Pool& pool, Fence fence, FolderKey key, StepId step, st
 Task<void> save_lost(Pool& pool, Fence fence, FolderKey key, std::string folder_name,
                      std::vector<RemovalResult> lost) {
   if (lost.empty()) co_return;
-  co_await transact(pool, [&](pqxx::work& tx) {
+  co_await transact(pool, [&](Transaction& tx) {
     require_epoch(tx, fence);
     bury(tx, fence, key, folder_name, lost, "message.lost_on_target");
   });
 }
 
-Task<void> save_folder_change(Pool& pool, Fence fence, StepId step, std::string kind, std::string folder_name,
-                              std::string before, std::string after) {
-  co_await transact(pool, [&](pqxx::work& tx) {
+Task<void> save_folder_changes(Pool& pool, Fence fence, StepId step, std::vector<FolderChange> changes) {
+  co_await transact(pool, [&](Transaction& tx) {
     require_epoch(tx, fence);
     delete_step(tx, step);
+    ArrayText kinds, names, before, after;
+    for (const auto& change : changes) {
+      kinds.add(change.kind);
+      names.add(change.name);
+      before.add(change.before);
+      after.add(change.after);
+    }
     tx.exec_params(
         "insert into history (link_id, mailbox_id, folder_name, kind, before, after, run_id, reason, epoch) "
-        "values ($1, $2, $3, $4, $5, $6, nullif($7, 0), $8, $9)",
-        num(fence.link), num(fence.mailbox), clean_text(folder_name), kind, clean_text(before),
-        clean_text(after), num(fence.run), fence.reason, num(fence.epoch));
+        "select $1, $2, x.name, x.kind, x.before, x.after, nullif($3, 0), $4, $5 "
+        "from unnest($6::text[], $7::text[], $8::text[], $9::text[]) x(kind, name, before, after)",
+        num(fence.link), num(fence.mailbox), num(fence.run), fence.reason, num(fence.epoch), kinds.done(),
+        names.done(), before.done(), after.done());
   });
 }
 
 Task<std::uint64_t> removed_today(Pool& pool, base::MailboxId mailbox) {
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
+  co_return co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
     return tx
         .exec_params1(
             "select count(*) from history where mailbox_id = $1 and kind = 'message.deleted' and reason = "
@@ -152,7 +157,7 @@ Task<std::uint64_t> removed_today(Pool& pool, base::MailboxId mailbox) {
 }
 
 Task<void> save_extras(Pool& pool, Fence fence, FolderKey key, std::vector<Extra> extras, Uid floor) {
-  co_await transact(pool, [&](pqxx::work& tx) {
+  co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
     require_epoch(tx, fence);
     ArrayText uid, kind, size, date, digest;
     for (const auto& e : extras) {
@@ -176,7 +181,7 @@ Task<void> save_extras(Pool& pool, Fence fence, FolderKey key, std::vector<Extra
 
 Task<void> drop_extras(Pool& pool, FolderKey key, UidSet gone) {
   if (gone.empty()) co_return;
-  co_await transact(pool, [&](pqxx::work& tx) {
+  co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
     const RangeArrays ranges = range_arrays(gone);
     tx.exec_params(
         "delete from extra_message e using unnest($3::bigint[], $4::bigint[]) r(a, b) "
@@ -187,7 +192,7 @@ Task<void> drop_extras(Pool& pool, FolderKey key, UidSet gone) {
 
 Task<void> hold_removals(Pool& pool, Fence fence, FolderKey key, std::vector<RemovalResult> removals,
                          std::string reason) {
-  co_await transact(pool, [&](pqxx::work& tx) {
+  co_await transact(pool, [&](Transaction& tx) {
     require_epoch(tx, fence);
     const PairArrays arrays = pair_arrays(removals);
     const auto added = tx.exec_params(
@@ -206,7 +211,7 @@ Task<void> hold_removals(Pool& pool, Fence fence, FolderKey key, std::vector<Rem
 }
 
 Task<UidSet> released_removals(Pool& pool, FolderKey key) {
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
+  co_return co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
     UidSet set;
     for (const auto& row : tx.exec_params("select source_uid from held_deletion where folder_id = $1 and "
                                           "source_uidvalidity = $2 and released_at is not null",
@@ -218,7 +223,7 @@ Task<UidSet> released_removals(Pool& pool, FolderKey key) {
 
 Task<void> drop_held(Pool& pool, FolderKey key, UidSet sources) {
   if (sources.empty()) co_return;
-  co_await transact(pool, [&](pqxx::work& tx) {
+  co_await transact(pool, [&](Transaction& tx) {
     const RangeArrays ranges = range_arrays(sources);
     tx.exec_params(
         "delete from held_deletion h using unnest($3::bigint[], $4::bigint[]) r(a, b) "
@@ -229,7 +234,7 @@ Task<void> drop_held(Pool& pool, FolderKey key, UidSet sources) {
 
 Task<void> quarantine(Pool& pool, base::MailboxId mailbox, std::vector<Quarantined> rows) {
   if (rows.empty()) co_return;
-  co_await transact(pool, [&](pqxx::work& tx) {
+  co_await transact(pool, [&](Transaction& tx) {
     for (const auto& q : rows)
       tx.exec_params(
           "insert into quarantine (mailbox_id, folder_id, folder_name, kind, source_uidvalidity, source_uid, "
@@ -254,7 +259,7 @@ Task<void> quarantine(Pool& pool, base::MailboxId mailbox, std::vector<Quarantin
 Task<void> release_quarantine(Pool& pool, base::MailboxId mailbox, std::string folder_name, std::string kind,
                               UidValidity source_uidvalidity, std::vector<Uid> sources) {
   if (sources.empty()) co_return;
-  co_await transact(pool, [&](pqxx::work& tx) {
+  co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
     ArrayText uids;
     for (const auto uid : sources) uids.add(num(uid));
     tx.exec_params(

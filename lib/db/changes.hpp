@@ -18,14 +18,6 @@ enum class StepId : std::int64_t {};
 // text.
 Task<StepId> open_step(Pool& pool, Fence fence, FolderId folder, std::string kind, std::string detail);
 Task<void> close_step(Pool& pool, StepId step);
-struct OpenStep {
-  StepId id{};
-  std::string kind;
-  std::string detail;
-};
-// Steps an earlier pass left open: what they did is found by looking, then they are closed as recovered.
-Task<std::size_t> close_recovered_steps(Pool& pool, Fence fence);
-
 struct FlagResult {
   Uid source{};
   Uid target{};
@@ -46,8 +38,14 @@ Task<void> save_removals(Pool& pool, Fence fence, FolderKey key, StepId step, st
                          std::vector<RemovalResult> expunged);
 Task<void> save_lost(Pool& pool, Fence fence, FolderKey key, std::string folder_name,
                      std::vector<RemovalResult> lost);
-Task<void> save_folder_change(Pool& pool, Fence fence, StepId step, std::string kind, std::string folder_name,
-                              std::string before, std::string after);
+// What a step did to folders; the step is closed. Nothing done: only that.
+struct FolderChange {
+  std::string kind;  // of the history: "folder.created"
+  std::string name;  // the target's
+  std::string before;
+  std::string after;
+};
+Task<void> save_folder_changes(Pool& pool, Fence fence, StepId step, std::vector<FolderChange> changes);
 Task<std::uint64_t> removed_today(Pool& pool, base::MailboxId mailbox);
 
 struct Extra {

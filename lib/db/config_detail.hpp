@@ -14,22 +14,22 @@ namespace mirror::db {
 extern const char* const k_store_view;
 extern const char* const k_link_view;
 
-void insert_store(pqxx::work& tx, const std::string& name, const Json& patch);
-void update_store(pqxx::work& tx, const std::string& name, const Json& patch,
+void insert_store(Transaction& tx, const std::string& name, const Json& patch);
+void update_store(Transaction& tx, const std::string& name, const Json& patch,
                   std::optional<std::int64_t> row_version);
-void seal_store_password(pqxx::work& tx, const std::string& name, const base::Sealer& sealer,
+void seal_store_password(Transaction& tx, const std::string& name, const base::Sealer& sealer,
                          const base::SecretText& password);
-void insert_link(pqxx::work& tx, const std::string& name, const std::string& source,
+void insert_link(Transaction& tx, const std::string& name, const std::string& source,
                  const std::string& target, const Json& patch);
-void update_link(pqxx::work& tx, const std::string& name, const Json& patch,
+void update_link(Transaction& tx, const std::string& name, const Json& patch,
                  std::optional<std::int64_t> row_version);
 
 // Adds one mailbox; false when the link already has it with the same target name.
-bool insert_mailbox(pqxx::work& tx, std::int64_t link, const std::string& name,
+bool insert_mailbox(Transaction& tx, std::int64_t link, const std::string& name,
                     const std::string& target_name, const std::string& origin);
-void put_rule(pqxx::work& tx, std::int64_t link, const std::string& action, const std::string& mask,
+void put_rule(Transaction& tx, std::int64_t link, const std::string& action, const std::string& mask,
               const Actor& actor);
 // Participation of every mailbox of the link by its rules; returns how many changed.
-std::int64_t recompute_participation(pqxx::work& tx, std::int64_t link);
+std::int64_t recompute_participation(Transaction& tx, std::int64_t link);
 
 }  // namespace mirror::db

@@ -7,7 +7,7 @@ namespace mirror::db {
 
 namespace {
 
-void apply_link(pqxx::work& tx, const ConfigChanges::Object& link, const Actor& actor) {
+void apply_link(Transaction& tx, const ConfigChanges::Object& link, const Actor& actor) {
   if (link.create)
     insert_link(tx, link.name, link.source, link.target, link.patch);
   else if (link.patch != "{}")
@@ -25,7 +25,7 @@ void apply_link(pqxx::work& tx, const ConfigChanges::Object& link, const Actor& 
 }  // namespace
 
 Task<Json> read_configuration(Pool& pool) {
-  co_return co_await transact(pool, [](pqxx::work& tx) {
+  co_return co_await transact(pool, [](Transaction& tx) {
     tx.exec("set transaction isolation level repeatable read");
     const Json stores = array_of(tx, std::string(k_store_view) + "order by s.id");
     const Json links = array_of(
@@ -43,7 +43,7 @@ Task<Json> read_configuration(Pool& pool) {
 }
 
 Task<void> apply_configuration(Pool& pool, ConfigChanges changes, const base::Sealer* sealer, Actor actor) {
-  co_await transact(pool, [&](pqxx::work& tx) {
+  co_await transact(pool, [&](Transaction& tx) {
     for (const auto& store : changes.stores) {
       if (store.create)
         insert_store(tx, store.name, store.patch);

@@ -11,7 +11,7 @@ using Why = Refused::Why;
 
 // New participants without a dirty row get one: a first copy, or a look at what happened while they were
 // away.
-void mark_new_participants(pqxx::work& tx, std::int64_t link) {
+void mark_new_participants(Transaction& tx, std::int64_t link) {
   tx.exec_params(
       "insert into dirty (mailbox_id, generation, cause, class, full_compare) "
       "select m.id, nextval('dirty_generation'), 'participation', case when m.compared_at is null then 1 "
@@ -22,7 +22,7 @@ void mark_new_participants(pqxx::work& tx, std::int64_t link) {
       link);
 }
 
-Json participation_counts(pqxx::work& tx, std::int64_t link, const std::string& mask, std::int64_t changed) {
+Json participation_counts(Transaction& tx, std::int64_t link, const std::string& mask, std::int64_t changed) {
   return json_of(
       tx,
       "select json_build_object('changed', $3::bigint, 'matching', count(*) filter (where name ~ $2), "
@@ -33,7 +33,7 @@ Json participation_counts(pqxx::work& tx, std::int64_t link, const std::string& 
 
 }  // namespace
 
-bool insert_mailbox(pqxx::work& tx, std::int64_t link, const std::string& name,
+bool insert_mailbox(Transaction& tx, std::int64_t link, const std::string& name,
                     const std::string& target_name, const std::string& origin) {
   const std::string target = clean_text(target_name.empty() ? name : target_name);
   const auto done = tx.exec_params(
@@ -52,7 +52,7 @@ bool insert_mailbox(pqxx::work& tx, std::int64_t link, const std::string& name,
   return false;
 }
 
-void put_rule(pqxx::work& tx, std::int64_t link, const std::string& action, const std::string& mask,
+void put_rule(Transaction& tx, std::int64_t link, const std::string& action, const std::string& mask,
               const Actor& actor) {
   // The same mask again becomes the last word: a new row, a new id.
   tx.exec_params("delete from participation_rule where link_id = $1 and mask = $2", link, clean_text(mask));
@@ -60,7 +60,7 @@ void put_rule(pqxx::work& tx, std::int64_t link, const std::string& action, cons
                  link, action, clean_text(mask), clean_text(actor.who));
 }
 
-std::int64_t recompute_participation(pqxx::work& tx, std::int64_t link) {
+std::int64_t recompute_participation(Transaction& tx, std::int64_t link) {
   ArrayText ids, actions, masks;
   for (const auto& row : tx.exec_params(
            "select id, action, mask from participation_rule where link_id = $1 order by id", link)) {
@@ -83,7 +83,7 @@ std::int64_t recompute_participation(pqxx::work& tx, std::int64_t link) {
 
 Task<Json> add_mailboxes(Pool& pool, std::string link, std::vector<NewMailbox> mailboxes, std::string origin,
                          Actor actor) {
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
+  co_return co_await transact(pool, [&](Transaction& tx) {
     const std::int64_t id = link_id_or_only(tx, link);
     std::int64_t added = 0;
     for (const auto& mailbox : mailboxes)
@@ -104,7 +104,7 @@ Task<Json> add_mailboxes(Pool& pool, std::string link, std::vector<NewMailbox> m
 
 Task<Json> set_participation(Pool& pool, std::string link, std::string action, std::string mask,
                              Actor actor) {
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
+  co_return co_await transact(pool, [&](Transaction& tx) {
     const std::int64_t id = link_id_or_only(tx, link);
     put_rule(tx, id, action, mask, actor);
     const std::int64_t changed = recompute_participation(tx, id);
@@ -118,7 +118,7 @@ Task<Json> set_participation(Pool& pool, std::string link, std::string action, s
 }
 
 Task<Json> remove_rule(Pool& pool, std::string link, std::string mask, Actor actor) {
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
+  co_return co_await transact(pool, [&](Transaction& tx) {
     const std::int64_t id = link_id_or_only(tx, link);
     if (tx.exec_params("delete from participation_rule where link_id = $1 and mask = $2", id,
                        clean_text(mask))

@@ -29,7 +29,7 @@ namespace {
 
 using Why = Refused::Why;
 
-void require_version(pqxx::work& tx, const std::string& table, const std::string& name,
+void require_version(Transaction& tx, const std::string& table, const std::string& name,
                      std::optional<std::int64_t> wanted) {
   const auto rows =
       tx.exec_params("select row_version from " + table + " where name = $1 for update", clean_text(name));
@@ -39,21 +39,21 @@ void require_version(pqxx::work& tx, const std::string& table, const std::string
                                           rows[0][0].c_str()));
 }
 
-void require_new(pqxx::work& tx, const std::string& table, const std::string& name) {
+void require_new(Transaction& tx, const std::string& table, const std::string& name) {
   if (!tx.exec_params("select 1 from " + table + " where name = $1", clean_text(name)).empty())
     throw Refused(Why::exists, fmt::format("a {} named \"{}\" exists", table, name));
 }
 
 }  // namespace
 
-void insert_store(pqxx::work& tx, const std::string& name, const Json& patch) {
+void insert_store(Transaction& tx, const std::string& name, const Json& patch) {
   require_new(tx, "store", name);
   tx.exec_params("insert into store (name, host, port) values ($1, '', 1)", name);
   update_store(tx, name, patch, std::nullopt);
   tx.exec_params("update store set row_version = 1 where name = $1", name);
 }
 
-void update_store(pqxx::work& tx, const std::string& name, const Json& patch,
+void update_store(Transaction& tx, const std::string& name, const Json& patch,
                   std::optional<std::int64_t> row_version) {
   require_version(tx, "store", name, row_version);
   // An edit may have cured what made the store down: the one probe is due at once.
@@ -70,7 +70,7 @@ void update_store(pqxx::work& tx, const std::string& name, const Json& patch,
       name, clean_text(patch));
 }
 
-void seal_store_password(pqxx::work& tx, const std::string& name, const base::Sealer& sealer,
+void seal_store_password(Transaction& tx, const std::string& name, const base::Sealer& sealer,
                          const base::SecretText& password) {
   const std::int64_t id = store_id(tx, name);
   const auto sealed = sealer.seal(password, fmt::format("store/{}/password", id));
@@ -80,7 +80,7 @@ void seal_store_password(pqxx::work& tx, const std::string& name, const base::Se
       id, pqxx::binarystring(sealed.data(), sealed.size()));
 }
 
-void insert_link(pqxx::work& tx, const std::string& name, const std::string& source,
+void insert_link(Transaction& tx, const std::string& name, const std::string& source,
                  const std::string& target, const Json& patch) {
   require_new(tx, "link", name);
   const std::int64_t from = store_id(tx, source);
@@ -102,7 +102,7 @@ void insert_link(pqxx::work& tx, const std::string& name, const std::string& sou
   tx.exec_params("update link set row_version = 1 where name = $1", name);
 }
 
-void update_link(pqxx::work& tx, const std::string& name, const Json& patch,
+void update_link(Transaction& tx, const std::string& name, const Json& patch,
                  std::optional<std::int64_t> row_version) {
   require_version(tx, "link", name, row_version);
   tx.exec_params(
@@ -116,18 +116,18 @@ void update_link(pqxx::work& tx, const std::string& name, const Json& patch,
 
 Task<Json> list_stores(Pool& pool) {
   co_return co_await transact(
-      pool, [](pqxx::work& tx) { return array_of(tx, std::string(k_store_view) + "order by s.id"); });
+      pool, [](Transaction& tx) { return array_of(tx, std::string(k_store_view) + "order by s.id"); });
 }
 
 Task<Json> show_store(Pool& pool, std::string name) {
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
+  co_return co_await transact(pool, [&](Transaction& tx) {
     store_id(tx, name);
     return object_of(tx, std::string(k_store_view) + "where s.name = $1", name);
   });
 }
 
 Task<Json> add_store(Pool& pool, std::string name, Json patch, Actor actor) {
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
+  co_return co_await transact(pool, [&](Transaction& tx) {
     insert_store(tx, name, patch);
     audit(tx, actor, "store.add", name, patch, "");
     event(tx, "config.changed", "", actor, "{\"object\":\"store\"}");
@@ -138,7 +138,7 @@ Task<Json> add_store(Pool& pool, std::string name, Json patch, Actor actor) {
 
 Task<Json> edit_store(Pool& pool, std::string name, Json patch, std::optional<std::int64_t> row_version,
                       Actor actor) {
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
+  co_return co_await transact(pool, [&](Transaction& tx) {
     update_store(tx, name, patch, row_version);
     audit(tx, actor, "store.edit", name, patch, "");
     event(tx, "config.changed", "", actor, "{\"object\":\"store\"}");
@@ -148,7 +148,7 @@ Task<Json> edit_store(Pool& pool, std::string name, Json patch, std::optional<st
 }
 
 Task<void> remove_store(Pool& pool, std::string name, std::optional<std::int64_t> row_version, Actor actor) {
-  co_await transact(pool, [&](pqxx::work& tx) {
+  co_await transact(pool, [&](Transaction& tx) {
     require_version(tx, "store", name, row_version);
     const std::int64_t id = store_id(tx, name);
     if (!tx.exec_params("select 1 from link where source_store_id = $1 or target_store_id = $1", id).empty())
@@ -161,7 +161,7 @@ Task<void> remove_store(Pool& pool, std::string name, std::optional<std::int64_t
 
 Task<void> set_store_password(Pool& pool, std::string name, const base::Sealer& sealer,
                               base::SecretText password, Actor actor) {
-  co_await transact(pool, [&](pqxx::work& tx) {
+  co_await transact(pool, [&](Transaction& tx) {
     seal_store_password(tx, name, sealer, password);
     audit(tx, actor, "store.credential", name, "{}", "");
     event(tx, "config.changed", "", actor, "{\"object\":\"store\"}");
@@ -171,11 +171,11 @@ Task<void> set_store_password(Pool& pool, std::string name, const base::Sealer& 
 
 Task<Json> list_links(Pool& pool) {
   co_return co_await transact(
-      pool, [](pqxx::work& tx) { return array_of(tx, std::string(k_link_view) + "order by l.id"); });
+      pool, [](Transaction& tx) { return array_of(tx, std::string(k_link_view) + "order by l.id"); });
 }
 
 Task<Json> show_link(Pool& pool, std::string name) {
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
+  co_return co_await transact(pool, [&](Transaction& tx) {
     link_id(tx, name);
     return object_of(tx, std::string(k_link_view) + "where l.name = $1", name);
   });
@@ -183,7 +183,7 @@ Task<Json> show_link(Pool& pool, std::string name) {
 
 Task<Json> add_link(Pool& pool, std::string name, std::string source, std::string target, Json patch,
                     Actor actor) {
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
+  co_return co_await transact(pool, [&](Transaction& tx) {
     insert_link(tx, name, source, target, patch);
     audit(tx, actor, "link.add", name, patch, "");
     event(tx, "config.changed", "", actor, "{\"object\":\"link\"}");
@@ -194,7 +194,7 @@ Task<Json> add_link(Pool& pool, std::string name, std::string source, std::strin
 
 Task<Json> edit_link(Pool& pool, std::string name, Json patch, std::optional<std::int64_t> row_version,
                      Actor actor) {
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
+  co_return co_await transact(pool, [&](Transaction& tx) {
     update_link(tx, name, patch, row_version);
     audit(tx, actor, "link.edit", name, patch, "");
     event(tx, "config.changed", "", actor, "{\"object\":\"link\"}");

@@ -68,11 +68,11 @@ std::string with_times(std::string_view sql) {
   return out;
 }
 
-void wake(pqxx::work& tx, const char* what) {
+void wake(Transaction& tx, const char* what) {
   tx.exec_params("select pg_notify('mirrord_wake', $1)", what);
 }
 
-void audit(pqxx::work& tx, const Actor& actor, const std::string& action, const std::string& object,
+void audit(Transaction& tx, const Actor& actor, const std::string& action, const std::string& object,
            const Json& detail, const std::string& reason) {
   tx.exec_params(
       "insert into audit (actor, action, object, detail, reason) "
@@ -81,25 +81,25 @@ void audit(pqxx::work& tx, const Actor& actor, const std::string& action, const 
       clean_text(actor.request_id));
 }
 
-void event(pqxx::work& tx, const std::string& type, const std::string& mailbox, const Actor& actor,
+void event(Transaction& tx, const std::string& type, const std::string& mailbox, const Actor& actor,
            const Json& data) {
   tx.exec_params("select add_event($1, 'info', '', $2, null, $3, $4::jsonb)", type, clean_text(mailbox),
                  clean_text(actor.who), data);
 }
 
-std::int64_t store_id(pqxx::work& tx, const std::string& name) {
+std::int64_t store_id(Transaction& tx, const std::string& name) {
   const auto rows = tx.exec_params("select id from store where name = $1", clean_text(name));
   if (rows.empty()) throw Refused(Refused::Why::not_found, fmt::format("no store is named \"{}\"", name));
   return rows[0][0].as<std::int64_t>();
 }
 
-std::int64_t link_id(pqxx::work& tx, const std::string& name) {
+std::int64_t link_id(Transaction& tx, const std::string& name) {
   const auto rows = tx.exec_params("select id from link where name = $1", clean_text(name));
   if (rows.empty()) throw Refused(Refused::Why::not_found, fmt::format("no link is named \"{}\"", name));
   return rows[0][0].as<std::int64_t>();
 }
 
-std::int64_t link_id_or_only(pqxx::work& tx, const std::string& name) {
+std::int64_t link_id_or_only(Transaction& tx, const std::string& name) {
   if (!name.empty()) return link_id(tx, name);
   const auto rows = tx.exec("select id from link order by id limit 2");
   if (rows.empty()) throw Refused(Refused::Why::not_found, "there is no link yet");

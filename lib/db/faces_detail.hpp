@@ -14,32 +14,32 @@ std::string with_times(std::string_view sql);
 
 // The single value of a query as JSON text; "null" when there is no row.
 template <class... Args>
-Json json_of(pqxx::work& tx, std::string_view sql, const Args&... args) {
+Json json_of(Transaction& tx, std::string_view sql, const Args&... args) {
   const auto rows = tx.exec_params(with_times(sql), args...);
   return rows.empty() || rows[0][0].is_null() ? Json("null") : rows[0][0].template as<std::string>();
 }
 // The rows of a query as one JSON array.
 template <class... Args>
-Json array_of(pqxx::work& tx, std::string_view sql, const Args&... args) {
+Json array_of(Transaction& tx, std::string_view sql, const Args&... args) {
   return json_of(tx, "select coalesce(json_agg(t), '[]') from (" + std::string(sql) + ") t", args...);
 }
 // The first row of a query as a JSON object, or "null".
 template <class... Args>
-Json object_of(pqxx::work& tx, std::string_view sql, const Args&... args) {
+Json object_of(Transaction& tx, std::string_view sql, const Args&... args) {
   return json_of(tx, "select row_to_json(t) from (" + std::string(sql) + ") t limit 1", args...);
 }
 
-void wake(pqxx::work& tx, const char* what);
-void audit(pqxx::work& tx, const Actor& actor, const std::string& action, const std::string& object,
+void wake(Transaction& tx, const char* what);
+void audit(Transaction& tx, const Actor& actor, const std::string& action, const std::string& object,
            const Json& detail, const std::string& reason);
-void event(pqxx::work& tx, const std::string& type, const std::string& mailbox, const Actor& actor,
+void event(Transaction& tx, const std::string& type, const std::string& mailbox, const Actor& actor,
            const Json& data);
 
 // Ids of named rows; Refused not_found names what is missing.
-std::int64_t store_id(pqxx::work& tx, const std::string& name);
-std::int64_t link_id(pqxx::work& tx, const std::string& name);
+std::int64_t store_id(Transaction& tx, const std::string& name);
+std::int64_t link_id(Transaction& tx, const std::string& name);
 // The only link when name is empty; Refused invalid when there are several.
-std::int64_t link_id_or_only(pqxx::work& tx, const std::string& name);
+std::int64_t link_id_or_only(Transaction& tx, const std::string& name);
 
 // An opaque id of the API as a number; Refused not_found for anything else.
 std::int64_t parse_id(const std::string& id, const char* what);

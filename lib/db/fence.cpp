@@ -5,7 +5,7 @@
 
 namespace mirror::db {
 
-void require_epoch(pqxx::work& tx, const Fence& fence) {
+void require_epoch(Transaction& tx, const Fence& fence) {
   const auto lease = tx.exec_params("select 1 from lease where mailbox_id = $1 and epoch = $2 for share",
                                     base::raw(fence.mailbox), base::raw(fence.epoch));
   if (lease.empty())
@@ -13,7 +13,7 @@ void require_epoch(pqxx::work& tx, const Fence& fence) {
         base::Failure("MRD-MIR-006", fmt::format("mailbox {}, epoch {}", fence.mailbox, fence.epoch)));
 }
 
-void require_writable(pqxx::work& tx, const Fence& fence) {
+void require_writable(Transaction& tx, const Fence& fence) {
   const auto site = tx.exec("select state from site for share");
   if (site.empty() || site[0][0].as<std::string>() != "mirroring")
     throw base::Failed(

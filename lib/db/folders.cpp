@@ -2,6 +2,7 @@
 #include "db/folders.hpp"
 
 #include "db/fence_detail.hpp"
+#include "db/run_detail.hpp"
 
 namespace mirror::db {
 
@@ -15,11 +16,13 @@ constexpr auto k_load = R"sql(
          exists (select 1 from quarantine k where k.mailbox_id = f.mailbox_id and k.folder_name = f.source_name
                   and k.kind = 'folder' and k.retry_at > now()),
          (select count(*) from intent i where i.folder_id = f.id and i.state = 'open'),
-         e.foreign_n, e.unknown_n, e.uids, q.uids, h.uids
+         e.foreign_n, e.unknown_n, e.uids, q.uids, h.uids, c.orphans
     from folder f
-    cross join lateral (select count(*) as n, coalesce(sum(size), 0)::bigint as octets, count(*) filter (where greeting) as greetings
-                          from message m where m.folder_id = f.id and m.source_uidvalidity = f.source_uidvalidity
-                           and m.target_uidvalidity = f.target_uidvalidity) c
+    cross join lateral (select count(*) filter (where ours) as n, coalesce(sum(size) filter (where ours), 0)::bigint as octets,
+                               count(*) filter (where ours and greeting) as greetings,
+                               coalesce(string_agg(target_uid::text, ',' order by target_uid) filter (where not ours), '') as orphans
+                          from (select size, greeting, target_uid, source_uidvalidity = f.source_uidvalidity as ours
+                                  from message m where m.folder_id = f.id and m.target_uidvalidity = f.target_uidvalidity) m) c
     cross join lateral (select count(*) filter (where kind = 'foreign') as foreign_n,
                                count(*) filter (where kind = 'unknown') as unknown_n,
                                coalesce(string_agg(target_uid::text, ',' order by target_uid), '') as uids
@@ -75,10 +78,11 @@ FolderRecord read_folder(const pqxx::row& row) {
   f.extra_uids = read_set(row[24]);
   f.quarantined = read_set(row[25]);
   f.held = read_set(row[26]);
+  f.orphans = read_set(row[27]);
   return f;
 }
 
-void save_one(pqxx::work& tx, const Checkpoint& c) {
+void save_one(Transaction& tx, const Checkpoint& c) {
   tx.exec_params(
       "update folder set source_uidvalidity = $2, source_uidnext = $3, source_modseq = $4, source_exists = "
       "$5, "
@@ -98,30 +102,43 @@ void save_one(pqxx::work& tx, const Checkpoint& c) {
 }  // namespace
 
 Task<std::vector<FolderRecord>> load_folders(Pool& pool, base::MailboxId mailbox) {
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
+  co_return co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
     std::vector<FolderRecord> folders;
     for (const auto& row : tx.exec_params(k_load, base::raw(mailbox))) folders.push_back(read_folder(row));
     return folders;
   });
 }
 
-Task<FolderId> add_folder(Pool& pool, base::MailboxId mailbox, FolderRecord folder) {
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
-    const auto found = tx.exec_params("select id from folder where mailbox_id = $1 and source_name = $2",
-                                      base::raw(mailbox), clean_text(folder.source_name));
-    if (!found.empty()) return FolderId{found[0][0].as<std::int64_t>()};
-    const auto row = tx.exec_params1(
-        "insert into folder (mailbox_id, source_name, target_name, special_use, greetings, state, memory) "
-        "values ($1, $2, $3, $4, $5, $6, $7) returning id",
-        base::raw(mailbox), clean_text(folder.source_name), clean_text(folder.target_name),
-        clean_text(folder.special_use), folder.greetings,
-        folder.state.empty() ? std::string("active") : folder.state, folder.memory);
-    return FolderId{row[0].as<std::int64_t>()};
+Task<PassStart> begin_pass(Pool& pool, Fence fence) {
+  co_return co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
+    close_recovered(tx, fence);
+    PassStart start;
+    start.run = find_run(tx, fence.mailbox);
+    for (const auto& row : tx.exec_params(k_load, base::raw(fence.mailbox)))
+      start.folders.push_back(read_folder(row));
+    return start;
+  });
+}
+
+Task<std::vector<FolderId>> add_folders(Pool& pool, base::MailboxId mailbox,
+                                        std::vector<FolderRecord> folders) {
+  co_return co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
+    std::vector<FolderId> ids;
+    for (const auto& folder : folders) {
+      const auto row = tx.exec_params1(
+          "insert into folder (mailbox_id, source_name, target_name, special_use, greetings, state, memory) "
+          "values ($1, $2, $3, $4, $5, $6, $7) returning id",
+          base::raw(mailbox), clean_text(folder.source_name), clean_text(folder.target_name),
+          clean_text(folder.special_use), folder.greetings,
+          folder.state.empty() ? std::string("active") : folder.state, folder.memory);
+      ids.push_back(FolderId{row[0].as<std::int64_t>()});
+    }
+    return ids;
   });
 }
 
 Task<void> rename_folders(Pool& pool, Fence fence, std::vector<FolderRename> renames) {
-  co_await transact(pool, [&](pqxx::work& tx) {
+  co_await transact(pool, [&](Transaction& tx) {
     require_epoch(tx, fence);
     for (const auto& rename : renames) {
       const auto before =
@@ -141,7 +158,7 @@ Task<void> rename_folders(Pool& pool, Fence fence, std::vector<FolderRename> ren
 }
 
 Task<void> remove_folder(Pool& pool, Fence fence, FolderRecord folder) {
-  co_await transact(pool, [&](pqxx::work& tx) {
+  co_await transact(pool, [&](Transaction& tx) {
     require_epoch(tx, fence);
     tx.exec_params("delete from folder where id = $1", base::raw(folder.id));
     tx.exec_params(
@@ -153,13 +170,13 @@ Task<void> remove_folder(Pool& pool, Fence fence, FolderRecord folder) {
 }
 
 Task<void> set_folder_state(Pool& pool, FolderId folder, std::string state) {
-  co_await transact(pool, [&](pqxx::work& tx) {
+  co_await transact(pool, [&](Transaction& tx) {
     tx.exec_params("update folder set state = $2 where id = $1", base::raw(folder), state);
   });
 }
 
 Task<void> forget_messages(Pool& pool, Fence fence, FolderId folder, UidValidity source, UidValidity target) {
-  co_await transact(pool, [&](pqxx::work& tx) {
+  co_await transact(pool, [&](Transaction& tx) {
     require_epoch(tx, fence);
     const auto s = static_cast<std::int64_t>(base::raw(source));
     const auto t = static_cast<std::int64_t>(base::raw(target));
@@ -188,9 +205,23 @@ Task<void> forget_messages(Pool& pool, Fence fence, FolderId folder, UidValidity
   });
 }
 
+Task<void> orphan_messages(Pool& pool, Fence fence, FolderId folder, UidValidity source) {
+  co_await transact(pool, [&](Transaction& tx) {
+    require_epoch(tx, fence);
+    const auto s = static_cast<std::int64_t>(base::raw(source));
+    tx.exec_params(
+        "update intent set state = 'absent' where folder_id = $1 and state = 'open' and source_uidvalidity "
+        "<> $2",
+        base::raw(folder), s);
+    tx.exec_params(
+        "delete from quarantine where folder_id = $1 and source_uid > 0 and source_uidvalidity <> $2",
+        base::raw(folder), s);
+  });
+}
+
 Task<void> set_target_identity(Pool& pool, Fence fence, FolderId folder, UidValidity source,
                                UidValidity target, bool memory) {
-  co_await transact(pool, [&](pqxx::work& tx) {
+  co_await transact(pool, [&](Transaction& tx) {
     require_epoch(tx, fence);
     tx.exec_params(
         "update folder set source_uidvalidity = $2, target_uidvalidity = $3, source_uidnext = 0, "
@@ -204,7 +235,7 @@ Task<void> set_target_identity(Pool& pool, Fence fence, FolderId folder, UidVali
 
 Task<void> save_checkpoints(Pool& pool, Fence fence, std::vector<Checkpoint> checkpoints) {
   if (checkpoints.empty()) co_return;
-  co_await transact(pool, [&](pqxx::work& tx) {
+  co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
     require_epoch(tx, fence);
     for (const auto& checkpoint : checkpoints) save_one(tx, checkpoint);
   });

@@ -49,11 +49,20 @@ struct FolderRecord {
   UidSet extra_uids;   // target UIDs of foreign and unknown messages
   UidSet quarantined;  // source UIDs waiting, not mapped
   UidSet held;         // source UIDs whose deletion is held
+  UidSet orphans;      // target UIDs mapped under an earlier source UIDVALIDITY, so copies of what is gone
 };
 
 Task<std::vector<FolderRecord>> load_folders(Pool& pool, base::MailboxId mailbox);
-// Inserts, or returns the row there is. Throws MRD-DB-005 when the target name belongs to another folder.
-Task<FolderId> add_folder(Pool& pool, base::MailboxId mailbox, FolderRecord folder);
+// What a pass starts from, in one transaction: the steps an earlier one left open are closed as recovered,
+// and its run is known (0: none waits for this mailbox).
+struct PassStart {
+  base::RunId run{};
+  std::vector<FolderRecord> folders;
+};
+Task<PassStart> begin_pass(Pool& pool, Fence fence);
+// Their ids, in the same order. Throws MRD-DB-005 when a name on either side belongs to another folder.
+Task<std::vector<FolderId>> add_folders(Pool& pool, base::MailboxId mailbox,
+                                        std::vector<FolderRecord> folders);
 struct FolderRename {
   FolderId folder{};
   std::string source_name;
@@ -66,6 +75,9 @@ Task<void> set_folder_state(Pool& pool, FolderId folder, std::string state);
 // Everything remembered of messages under another pair of UIDVALIDITYs is dropped from the map (tombstoned
 // first); unmatched messages found later are unknown.
 Task<void> forget_messages(Pool& pool, Fence fence, FolderId folder, UidValidity source, UidValidity target);
+// Only the source's UIDVALIDITY changed: the rows stay, as orphans. A copy that matches a message of the new
+// folder is mapped anew; what is left was mirrored by us and is gone from the source.
+Task<void> orphan_messages(Pool& pool, Fence fence, FolderId folder, UidValidity source);
 
 struct Checkpoint {
   FolderId folder{};

@@ -17,11 +17,12 @@ constexpr auto k_open = R"sql(
 
 constexpr auto k_map = R"sql(
   insert into message (folder_id, source_uidvalidity, source_uid, target_uidvalidity, target_uid, size, internaldate,
-                       zone_minutes, flags, message_id_hash, source_digest, target_digest, greeting)
-  select $1, $2, x.source, $3, x.target, x.size, x.date, x.zone, x.flags, x.mid, x.digest, coalesce(x.other, x.digest), x.greeting
+                       zone_minutes, flags, message_id_hash, source_digest, target_digest, greeting, target_size, target_date)
+  select $1, $2, x.source, $3, x.target, x.size, x.date, x.zone, x.flags, x.mid, x.digest, coalesce(x.other, x.digest), x.greeting,
+         x.target_size, x.target_date
     from unnest($4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::int[], $9::text[], $10::bigint[],
-                $11::bytea[], $12::bytea[], $13::bool[])
-         x(source, target, size, date, zone, flags, mid, digest, other, greeting))sql";
+                $11::bytea[], $12::bytea[], $13::bool[], $14::bigint[], $15::bigint[])
+         x(source, target, size, date, zone, flags, mid, digest, other, greeting, target_size, target_date))sql";
 
 constexpr auto k_history = R"sql(
   insert into history (link_id, mailbox_id, folder_name, kind, source_uid, target_uid, target_uidvalidity, after, digest,
@@ -31,7 +32,7 @@ constexpr auto k_history = R"sql(
     from unnest($8::bigint[], $9::bigint[], $10::text[], $11::bytea[], $12::bigint[], $13::bool[])
          x(source, target, flags, digest, size, adopted))sql";
 
-void set_intents(pqxx::work& tx, const std::vector<base::IntentId>& ids, const char* state) {
+void set_intents(Transaction& tx, const std::vector<base::IntentId>& ids, const char* state) {
   if (ids.empty()) return;
   ArrayText text;
   for (const auto id : ids) text.add(num(id));
@@ -39,8 +40,21 @@ void set_intents(pqxx::work& tx, const std::vector<base::IntentId>& ids, const c
                  std::string(state));
 }
 
-void insert_map(pqxx::work& tx, const FolderKey& key, const std::vector<Stored>& stored) {
-  ArrayText source, target, size, date, zone, flags, mid, digest, other, greeting;
+// A copy mapped under an earlier source UIDVALIDITY that a message of the new folder has taken over.
+void drop_orphans(Transaction& tx, const FolderKey& key, const std::vector<Stored>& stored) {
+  ArrayText targets;
+  for (const auto& s : stored)
+    if (s.adopted) targets.add(num(s.target));
+  tx.exec_params(
+      "with taken as (delete from message where folder_id = $1 and source_uidvalidity <> $2 and "
+      "target_uidvalidity = $3 and target_uid = any($4::bigint[]) returning source_uidvalidity, source_uid) "
+      "delete from held_deletion h using taken t where h.folder_id = $1 and "
+      "h.source_uidvalidity = t.source_uidvalidity and h.source_uid = t.source_uid",
+      num(key.folder), num(key.source), num(key.target), targets.done());
+}
+
+void insert_map(Transaction& tx, const FolderKey& key, const std::vector<Stored>& stored) {
+  ArrayText source, target, size, date, zone, flags, mid, digest, other, greeting, target_size, target_date;
   for (const auto& s : stored) {
     source.add(num(s.intent.source));
     target.add(num(s.target));
@@ -52,13 +66,15 @@ void insert_map(pqxx::work& tx, const FolderKey& key, const std::vector<Stored>&
     add_digest(digest, s.intent.digest);
     add_digest(other, s.target_digest);
     greeting.add(std::string_view(s.intent.greeting ? "t" : "f"));
+    target_size.add(static_cast<std::int64_t>(s.target_size));
+    target_date.add(s.target_date);
   }
   tx.exec_params(k_map, num(key.folder), num(key.source), num(key.target), source.done(), target.done(),
                  size.done(), date.done(), zone.done(), flags.done(), mid.done(), digest.done(), other.done(),
-                 greeting.done());
+                 greeting.done(), target_size.done(), target_date.done());
 }
 
-void insert_history(pqxx::work& tx, const Fence& fence, const FolderKey& key, const WindowResult& result) {
+void insert_history(Transaction& tx, const Fence& fence, const FolderKey& key, const WindowResult& result) {
   ArrayText source, target, flags, digest, size, adopted;
   for (const auto& s : result.stored) {
     source.add(num(s.intent.source));
@@ -73,7 +89,7 @@ void insert_history(pqxx::work& tx, const Fence& fence, const FolderKey& key, co
                  target.done(), flags.done(), digest.done(), size.done(), adopted.done());
 }
 
-void answer_intents(pqxx::work& tx, const std::vector<Stored>& stored) {
+void answer_intents(Transaction& tx, const std::vector<Stored>& stored) {
   ArrayText ids, targets;
   for (const auto& s : stored)
     if (num(s.intent.id) != 0) {
@@ -90,7 +106,7 @@ void answer_intents(pqxx::work& tx, const std::vector<Stored>& stored) {
 
 Task<std::vector<base::IntentId>> open_intents(Pool& pool, Fence fence, FolderKey key,
                                                std::vector<Intent> intents) {
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
+  co_return co_await transact(pool, [&](Transaction& tx) {
     require_writable(tx, fence);
     ArrayText uid, floor, size, date, mid, digest;
     for (const auto& i : intents) {
@@ -111,11 +127,11 @@ Task<std::vector<base::IntentId>> open_intents(Pool& pool, Fence fence, FolderKe
 }
 
 Task<void> confirm_writable(Pool& pool, Fence fence) {
-  co_await transact(pool, [&](pqxx::work& tx) { require_writable(tx, fence); });
+  co_await transact(pool, Commit::relaxed, [&](Transaction& tx) { require_writable(tx, fence); });
 }
 
 Task<void> save_digests(Pool& pool, Fence fence, std::vector<Intent> intents) {
-  co_await transact(pool, [&](pqxx::work& tx) {
+  co_await transact(pool, [&](Transaction& tx) {
     require_writable(tx, fence);
     ArrayText ids, digests;
     for (const auto& i : intents) {
@@ -130,15 +146,15 @@ Task<void> save_digests(Pool& pool, Fence fence, std::vector<Intent> intents) {
 }
 
 Task<std::vector<Intent>> load_intents(Pool& pool, FolderKey key) {
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
+  co_return co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
     std::vector<Intent> intents;
     for (const auto& row : tx.exec_params(
              // A send that died before its digest was committed is known by the digest of its later copy.
              "select i.id, i.source_uid, i.target_floor, i.size, i.internaldate, i.message_id_hash, "
              "coalesce(i.digest, m.source_digest), "
              "i.state from intent i left join message m using (folder_id, source_uidvalidity, source_uid) "
-             "where folder_id = $1 and source_uidvalidity = $2 and i.target_uidvalidity = $3 and state in "
-             "('open', 'absent') order by i.id",
+             "where folder_id = $1 and i.target_uidvalidity = $3 and "
+             "(state = 'absent' or (state = 'open' and source_uidvalidity = $2)) order by i.id",
              num(key.folder), num(key.source), num(key.target))) {
       Intent i;
       i.id = base::IntentId{row[0].as<std::int64_t>()};
@@ -156,9 +172,10 @@ Task<std::vector<Intent>> load_intents(Pool& pool, FolderKey key) {
 }
 
 Task<void> save_window(Pool& pool, Fence fence, FolderKey key, WindowResult result) {
-  co_await transact(pool, [&](pqxx::work& tx) {
+  co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
     require_epoch(tx, fence);
     if (!result.stored.empty()) {
+      if (result.stored.front().adopted) drop_orphans(tx, key, result.stored);
       insert_map(tx, key, result.stored);
       answer_intents(tx, result.stored);
       insert_history(tx, fence, key, result);
@@ -186,7 +203,7 @@ Task<void> save_window(Pool& pool, Fence fence, FolderKey key, WindowResult resu
 
 Task<void> spend_late_copy(Pool& pool, Fence fence, FolderKey key, base::IntentId intent, Uid target,
                            std::string folder_name) {
-  co_await transact(pool, [&](pqxx::work& tx) {
+  co_await transact(pool, [&](Transaction& tx) {
     require_epoch(tx, fence);
     tx.exec_params("update intent set state = 'removed', target_uid = $2 where id = $1", num(intent),
                    num(target));

@@ -40,6 +40,9 @@ struct Stored {
   Intent intent;  // id 0: adopted without an intent
   Uid target{};
   std::optional<base::Digest> target_digest;  // set when it differs from the source's
+  // As the target's server tells, what a deletion checks; 0: could not be asked.
+  std::uint64_t target_size = 0;
+  std::int64_t target_date = 0;
   bool adopted = false;
 };
 struct WindowResult {

@@ -30,7 +30,7 @@ MapRow read_row(const pqxx::row& row) {
 }  // namespace
 
 Task<std::vector<MapRow>> load_rows(Pool& pool, FolderKey key) {
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
+  co_return co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
     std::vector<MapRow> rows;
     for (const auto& row : tx.exec_params(
              fmt::format("select {} from message m where m.folder_id = $1 and m.source_uidvalidity = $2 "
@@ -44,7 +44,7 @@ Task<std::vector<MapRow>> load_rows(Pool& pool, FolderKey key) {
 
 Task<std::vector<MapRow>> load_rows_of(Pool& pool, FolderKey key, UidSet source, UidSet target) {
   if (source.empty() && target.empty()) co_return std::vector<MapRow>{};
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
+  co_return co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
     const RangeArrays s = range_arrays(source);
     const RangeArrays t = range_arrays(target);
     std::vector<MapRow> rows;
@@ -64,26 +64,26 @@ Task<std::vector<MapRow>> load_rows_of(Pool& pool, FolderKey key, UidSet source,
   });
 }
 
-Task<void> save_read_back(Pool& pool, FolderKey key, std::vector<ReadBack> facts) {
-  if (facts.empty()) co_return;
-  co_await transact(pool, [&](pqxx::work& tx) {
-    ArrayText uids, sizes, dates;
-    for (const auto& fact : facts) {
-      uids.add(num(fact.target));
-      sizes.add(static_cast<std::int64_t>(fact.size));
-      dates.add(fact.date);
-    }
-    tx.exec_params(
-        "update message m set target_size = x.size, target_date = x.date "
-        "from unnest($3::bigint[], $4::bigint[], $5::bigint[]) x(uid, size, date) "
-        "where m.folder_id = $1 and m.target_uidvalidity = $2 and m.target_uid = x.uid",
-        num(key.folder), num(key.target), uids.done(), sizes.done(), dates.done());
+Task<std::vector<Orphan>> load_orphans(Pool& pool, FolderKey key) {
+  co_return co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
+    std::vector<Orphan> orphans;
+    for (const auto& row : tx.exec_params(
+             fmt::format(
+                 "select {}, m.source_uidvalidity, h.folder_id is not null and h.released_at is null "
+                 "from message m left join held_deletion h using (folder_id, source_uidvalidity, source_uid) "
+                 "where folder_id = $1 and source_uidvalidity <> $2 and m.target_uidvalidity = $3 "
+                 "order by m.source_uidvalidity, m.source_uid",
+                 k_columns),
+             num(key.folder), num(key.source), num(key.target)))
+      orphans.push_back(
+          {static_cast<UidValidity>(row[10].as<std::int64_t>()), read_row(row), row[11].as<bool>()});
+    return orphans;
   });
 }
 
 Task<void> save_flags(Pool& pool, FolderKey key, std::vector<MapRow> rows) {
   if (rows.empty()) co_return;
-  co_await transact(pool, [&](pqxx::work& tx) {
+  co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
     ArrayText uids, flags;
     for (const auto& row : rows) {
       uids.add(num(row.source));

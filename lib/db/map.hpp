@@ -25,13 +25,13 @@ Task<std::vector<MapRow>> load_rows(Pool& pool, FolderKey key);
 // The rows named by either set.
 Task<std::vector<MapRow>> load_rows_of(Pool& pool, FolderKey key, UidSet source, UidSet target);
 // What the target told of messages just stored: size and date per target UID (what a deletion checks later).
-struct ReadBack {
-  Uid target{};
-  std::uint64_t size = 0;
-  std::int64_t date = 0;
+// Rows under an earlier source UIDVALIDITY whose copies are still on the target.
+struct Orphan {
+  UidValidity source_uidvalidity{};
+  MapRow row;
+  bool held = false;  // its deletion waits for an operator
 };
-Task<void> save_read_back(Pool& pool, FolderKey key, std::vector<ReadBack> facts);
-// Remembered flags that changed without a change on the target.
+Task<std::vector<Orphan>> load_orphans(Pool& pool, FolderKey key);
 Task<void> save_flags(Pool& pool, FolderKey key, std::vector<MapRow> rows);
 
 }  // namespace mirror::db

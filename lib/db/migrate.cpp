@@ -15,7 +15,7 @@ namespace {
 
 constexpr int k_lock = 0x6d6d;  // advisory: one migrator at a time
 
-void ensure_table(pqxx::work& tx) {
+void ensure_table(Transaction& tx) {
   tx.exec(
       "create table if not exists schema_version (version integer primary key, name text not null, "
       "sha256 text not null, applied_at timestamptz not null default now())");
@@ -28,7 +28,7 @@ std::string read_file(const std::filesystem::path& path) {
   return text.str();
 }
 
-void mark_applied(pqxx::work& tx, std::vector<Migration>& migrations) {
+void mark_applied(Transaction& tx, std::vector<Migration>& migrations) {
   const auto known = tx.exec("select to_regclass('schema_version') is not null");
   if (!known[0][0].as<bool>()) return;
   for (const auto& row : tx.exec("select version, sha256 from schema_version order by version")) {
@@ -72,7 +72,7 @@ std::vector<Migration> read_migrations(const std::string& directory) {
 }
 
 Task<std::vector<Migration>> migration_status(Pool& pool, std::vector<Migration> migrations) {
-  co_await transact(pool, [&](pqxx::work& tx) {
+  co_await transact(pool, [&](Transaction& tx) {
     for (auto& m : migrations) m.applied = false;
     mark_applied(tx, migrations);
   });
@@ -81,12 +81,12 @@ Task<std::vector<Migration>> migration_status(Pool& pool, std::vector<Migration>
 
 Task<int> migrate(Pool& pool, std::vector<Migration> migrations) {
   int applied = 0;
-  co_await transact(pool, [&](pqxx::work& tx) {
+  co_await transact(pool, [&](Transaction& tx) {
     tx.exec(fmt::format("select pg_advisory_xact_lock({})", k_lock));
     ensure_table(tx);
   });
   for (std::size_t i = 0; i < migrations.size(); ++i) {
-    applied += co_await transact(pool, [&](pqxx::work& tx) {
+    applied += co_await transact(pool, [&](Transaction& tx) {
       tx.exec(fmt::format("select pg_advisory_xact_lock({})", k_lock));
       mark_applied(tx, migrations);
       const Migration& migration = migrations[i];

@@ -37,16 +37,27 @@ bool is_retryable(const pqxx::sql_error& error) {
 
 struct Pool::State {
   explicit State(PoolSettings given)
-      : settings(std::move(given)), connections(settings.workers), offload(settings.workers) {}
+      : settings(std::move(given)), lines(settings.workers), offload(settings.workers) {}
   PoolSettings settings;
-  std::vector<std::unique_ptr<pqxx::connection>> connections;  // one per worker thread, touched by it alone
+  struct Line {
+    std::unique_ptr<pqxx::connection> connection;
+    Prepared prepared;
+    void drop() {
+      connection.reset();
+      prepared.clear();
+    }
+  };
+  std::vector<Line> lines;  // one per worker thread, touched by it alone
   net::Offload offload;
 
-  void run_once(std::size_t worker, const std::function<void(pqxx::work&)>& work) {
-    auto& connection = connections[worker];
-    if (!connection) connection = open_connection(settings);
-    pqxx::work tx(*connection);
+  // `committing` tells, after a throw, whether the COMMIT may have left.
+  void run_once(Line& line, Commit commit, const std::function<void(Transaction&)>& work, bool& committing) {
+    committing = false;
+    if (!line.connection) line.connection = open_connection(settings);
+    Transaction tx(*line.connection, line.prepared);
+    if (commit == Commit::relaxed) tx.exec("set local synchronous_commit = off");
     work(tx);
+    committing = true;
     tx.commit();
   }
 };
@@ -63,34 +74,59 @@ void Pool::join() {
 }
 
 Task<void> Pool::probe() {
-  co_await transact(*this, [](pqxx::work& tx) { tx.exec("select 1"); });
+  co_await transact(*this, [](Transaction& tx) { tx.exec("select 1"); });
 }
 
-Task<void> run_transaction(Pool& pool, std::function<void(pqxx::work&)> work) {
+namespace {
+
+base::Failure lost(const std::exception& error) {
+  return base::Failure("MRD-DB-001", error.what());
+}
+
+// 57P01..03: the server is going down or starting; the connection is of no more use.
+bool is_lost(const pqxx::sql_error& error) {
+  return error.sqlstate().rfind("57P", 0) == 0;
+}
+
+}  // namespace
+
+Task<void> run_transaction(Pool& pool, Commit commit, std::function<void(Transaction&)> work) {
   auto& state = pool.state();
   std::function<void(std::size_t)> on_worker = [&](std::size_t worker) {
+    auto& line = state.lines[worker];
+    // A connection that idled through a restart of the database is found dead by its next use: once, before
+    // any COMMIT, the transaction starts again on a fresh one.
+    bool fresh = !line.connection;
+    bool committing = false;
     for (int attempt = 1;; ++attempt) {
       try {
-        state.run_once(worker, work);
+        state.run_once(line, commit, work, committing);
         return;
       } catch (const pqxx::in_doubt_error& error) {
-        state.connections[worker].reset();
-        throw base::Failed(base::Failure("MRD-DB-001", error.what()));
-      } catch (const pqxx::broken_connection& error) {
-        state.connections[worker].reset();
-        throw base::Failed(base::Failure("MRD-DB-001", error.what()));
+        line.drop();
+        throw base::Failed(lost(error));
+      } catch (const pqxx::transaction_rollback& error) {  // no sql_error in libpqxx 6
+        if (!committing && attempt < k_attempts) continue;
+        throw base::Failed(base::Failure("MRD-DB-005", error.what()));
       } catch (const pqxx::sql_error& error) {
-        // 57P01..03: the server is going down or starting; the connection is of no more use.
-        if (error.sqlstate().rfind("57P", 0) == 0) {
-          state.connections[worker].reset();
-          throw base::Failed(base::Failure("MRD-DB-001", error.what()));
+        if (is_lost(error)) {
+          line.drop();
+          if (!fresh && !committing) {
+            fresh = true;
+            continue;
+          }
+          throw base::Failed(lost(error));
         }
         if (is_retryable(error) && attempt < k_attempts) continue;
         throw base::Failed(
             base::Failure("MRD-DB-005", fmt::format("{} ({})", error.what(), error.sqlstate())));
       } catch (const pqxx::failure& error) {
-        state.connections[worker].reset();
-        throw base::Failed(base::Failure("MRD-DB-001", error.what()));
+        line.drop();
+        if (!fresh && !committing) {
+          fresh = true;
+          continue;
+        }
+        throw base::Failed(lost(error));
       }
     }
   };

@@ -66,7 +66,7 @@ LinkRecord read_link(const pqxx::row& row) {
 }  // namespace
 
 Task<std::vector<StoreRecord>> load_stores(Pool& pool) {
-  co_return co_await transact(pool, [](pqxx::work& tx) {
+  co_return co_await transact(pool, Commit::relaxed, [](Transaction& tx) {
     std::vector<StoreRecord> stores;
     for (const auto& row : tx.exec("select * from store order by id")) stores.push_back(read_store(row));
     return stores;
@@ -74,7 +74,7 @@ Task<std::vector<StoreRecord>> load_stores(Pool& pool) {
 }
 
 Task<std::vector<LinkRecord>> load_links(Pool& pool) {
-  co_return co_await transact(pool, [](pqxx::work& tx) {
+  co_return co_await transact(pool, Commit::relaxed, [](Transaction& tx) {
     std::vector<LinkRecord> links;
     for (const auto& row : tx.exec("select * from link order by id")) links.push_back(read_link(row));
     return links;
@@ -82,7 +82,7 @@ Task<std::vector<LinkRecord>> load_links(Pool& pool) {
 }
 
 Task<void> store_up(Pool& pool, StoreId store) {
-  co_await transact(pool, [&](pqxx::work& tx) {
+  co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
     const auto changed = tx.exec_params(
         "update store set state = 'up', state_code = '', state_text = '', state_since = now(), probe_at = "
         "null "
@@ -95,7 +95,7 @@ Task<void> store_up(Pool& pool, StoreId store) {
 }
 
 Task<void> store_down(Pool& pool, StoreId store, base::Failure failure, Seconds probe_in) {
-  co_await transact(pool, [&](pqxx::work& tx) {
+  co_await transact(pool, [&](Transaction& tx) {
     const std::string state = failure.retry() == base::Retry::never ? "refused" : "down";
     const auto before =
         tx.exec_params1("select state, state_code, name from store where id = $1 for update", num(store));
@@ -115,7 +115,7 @@ Task<void> store_down(Pool& pool, StoreId store, base::Failure failure, Seconds 
 }
 
 Task<std::optional<ProbeMailbox>> probe_mailbox(Pool& pool, StoreId store) {
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
+  co_return co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
     // One that was fine lately is the fairest witness.
     std::optional<ProbeMailbox> out;
     const auto rows = tx.exec_params(
@@ -131,7 +131,7 @@ Task<std::optional<ProbeMailbox>> probe_mailbox(Pool& pool, StoreId store) {
 }
 
 Task<std::vector<WatchedMailbox>> load_watched(Pool& pool) {
-  co_return co_await transact(pool, [](pqxx::work& tx) {
+  co_return co_await transact(pool, Commit::relaxed, [](Transaction& tx) {
     std::vector<WatchedMailbox> out;
     for (const auto& row : tx.exec("select m.id, l.source_store_id, m.name, m.password_sealed from mailbox m "
                                    "join link l on l.id = m.link_id "
@@ -143,14 +143,14 @@ Task<std::vector<WatchedMailbox>> load_watched(Pool& pool) {
 }
 
 Task<std::vector<std::uint8_t>> load_mailbox_password(Pool& pool, MailboxId mailbox) {
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
+  co_return co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
     return octets(tx.exec_params1("select password_sealed from mailbox where id = $1", num(mailbox))[0]);
   });
 }
 
 Task<void> heard(Pool& pool, std::vector<MailboxId> mailboxes, std::string method) {
   if (mailboxes.empty()) co_return;
-  co_await transact(pool, [&](pqxx::work& tx) {
+  co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
     ArrayText ids;
     for (const auto id : mailboxes) ids.add(num(id));
     tx.exec_params("update mailbox set heard_at = now(), watch_method = $2 where id = any($1::bigint[])",
@@ -160,7 +160,7 @@ Task<void> heard(Pool& pool, std::vector<MailboxId> mailboxes, std::string metho
 
 Task<void> count_store_events(Pool& pool, std::vector<StoreEventCount> counts) {
   if (counts.empty()) co_return;
-  co_await transact(pool, [&](pqxx::work& tx) {
+  co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
     for (const auto& c : counts)
       tx.exec_params(
           "insert into store_event (store_id, kind, impact, count) values ($1, $2, $3, $4) on conflict "
@@ -172,21 +172,21 @@ Task<void> count_store_events(Pool& pool, std::vector<StoreEventCount> counts) {
 
 Task<void> add_event(Pool& pool, std::string type, std::string severity, std::string store,
                      std::string mailbox, std::string data_json) {
-  co_await transact(pool, [&](pqxx::work& tx) {
+  co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
     tx.exec_params("select add_event($1, $2, $3, $4, null, '', $5::jsonb)", type, severity, clean_text(store),
                    clean_text(mailbox), clean_text(data_json));
   });
 }
 
 Task<void> add_report(Pool& pool, std::string kind, std::string body_json) {
-  co_await transact(pool, [&](pqxx::work& tx) {
+  co_await transact(pool, [&](Transaction& tx) {
     tx.exec_params("insert into report (kind, body) values ($1, $2::jsonb)", kind, clean_text(body_json));
   });
 }
 
 Task<void> add_traffic(Pool& pool, StoreId store, std::uint64_t octets_in, std::uint64_t octets_out,
                        std::uint64_t messages) {
-  co_await transact(pool, [&](pqxx::work& tx) {
+  co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
     tx.exec_params(
         "insert into traffic (store_id, octets_in, octets_out, messages) values ($1, $2, $3, $4) on conflict "
         "(store_id, day) do update set "

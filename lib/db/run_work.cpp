@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "db/records.hpp"
 #include "db/rows_detail.hpp"
+#include "db/run_detail.hpp"
 
 namespace mirror::db {
 
 namespace {
 
-void end_run_if_done(pqxx::work& tx, RunId run) {
+void end_run_if_done(Transaction& tx, RunId run) {
   const auto ended = tx.exec_params(
       "update run set state = case when cancel_requested then 'cancelled' else 'done' end, finished_at = "
       "now() "
@@ -36,7 +37,7 @@ void end_run_if_done(pqxx::work& tx, RunId run) {
 }  // namespace
 
 Task<std::optional<RunRecord>> take_run(Pool& pool, std::string node, std::vector<std::string> kinds) {
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
+  co_return co_await transact(pool, [&](Transaction& tx) {
     ArrayText names;
     for (const auto& kind : kinds) names.add(std::string_view(kind));
     std::optional<RunRecord> run;
@@ -59,20 +60,22 @@ Task<std::optional<RunRecord>> take_run(Pool& pool, std::string node, std::vecto
   });
 }
 
+RunId find_run(Transaction& tx, MailboxId mailbox) {
+  const auto rows = tx.exec_params(
+      "select r.id from run_mailbox x join run r on r.id = x.run_id where x.mailbox_id = $1 and x.state = "
+      "'waiting' "
+      "and r.state = 'running' and r.kind in ('resync', 'review', 'rebuild', 'first_copy') order by r.id "
+      "limit 1",
+      num(mailbox));
+  return rows.empty() ? RunId{} : RunId{rows[0][0].as<std::int64_t>()};
+}
+
 Task<RunId> run_of(Pool& pool, MailboxId mailbox) {
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
-    const auto rows = tx.exec_params(
-        "select r.id from run_mailbox x join run r on r.id = x.run_id where x.mailbox_id = $1 and x.state = "
-        "'waiting' "
-        "and r.state = 'running' and r.kind in ('resync', 'review', 'rebuild', 'first_copy') order by r.id "
-        "limit 1",
-        num(mailbox));
-    return rows.empty() ? RunId{} : RunId{rows[0][0].as<std::int64_t>()};
-  });
+  co_return co_await transact(pool, Commit::relaxed, [&](Transaction& tx) { return find_run(tx, mailbox); });
 }
 
 Task<void> mark_run_dirty(Pool& pool, RunId run) {
-  co_await transact(pool, [&](pqxx::work& tx) {
+  co_await transact(pool, [&](Transaction& tx) {
     tx.exec_params(
         "insert into dirty (mailbox_id, generation, cause, class, full_compare) "
         "select m.id, nextval('dirty_generation'), r.kind, case when m.compared_at is null then 1 when "
@@ -99,7 +102,7 @@ Task<void> mark_run_dirty(Pool& pool, RunId run) {
 }
 
 Task<std::vector<RunMailbox>> waiting_mailboxes(Pool& pool, RunId run, std::size_t limit) {
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
+  co_return co_await transact(pool, [&](Transaction& tx) {
     std::vector<RunMailbox> out;
     for (const auto& row :
          tx.exec_params("select m.id, m.name, m.target_name, m.link_id, l.source_store_id, l.target_store_id "
@@ -114,26 +117,29 @@ Task<std::vector<RunMailbox>> waiting_mailboxes(Pool& pool, RunId run, std::size
   });
 }
 
+void end_share(Transaction& tx, RunId run, MailboxId mailbox, const std::string& state,
+               const std::string& detail_json) {
+  const auto changed = tx.exec_params(
+      "update run_mailbox set state = $3, detail = $4::jsonb, finished_at = now() where run_id = $1 and "
+      "mailbox_id = $2 and state = 'waiting'",
+      num(run), num(mailbox), state, clean_text(detail_json));
+  if (changed.affected_rows() == 0) return;
+  tx.exec_params(
+      "update run set done = done + 1, differing = differing + $2::int, failed = failed + $3::int where id "
+      "= $1",
+      num(run), state == "differs" ? 1 : 0, state == "failed" ? 1 : 0);
+  if (state == "equal") tx.exec_params("update mailbox set verified_at = now() where id = $1", num(mailbox));
+  end_run_if_done(tx, run);
+}
+
 Task<void> finish_run_mailbox(Pool& pool, RunId run, MailboxId mailbox, std::string state,
                               std::string detail_json) {
-  co_await transact(pool, [&](pqxx::work& tx) {
-    const auto changed = tx.exec_params(
-        "update run_mailbox set state = $3, detail = $4::jsonb, finished_at = now() where run_id = $1 and "
-        "mailbox_id = $2 and state = 'waiting'",
-        num(run), num(mailbox), state, clean_text(detail_json));
-    if (changed.affected_rows() == 0) return;
-    tx.exec_params(
-        "update run set done = done + 1, differing = differing + $2::int, failed = failed + $3::int where id "
-        "= $1",
-        num(run), state == "differs" ? 1 : 0, state == "failed" ? 1 : 0);
-    if (state == "equal")
-      tx.exec_params("update mailbox set verified_at = now() where id = $1", num(mailbox));
-    end_run_if_done(tx, run);
-  });
+  co_await transact(pool, Commit::relaxed,
+                    [&](Transaction& tx) { end_share(tx, run, mailbox, state, detail_json); });
 }
 
 Task<void> finish_run(Pool& pool, RunId run, std::string state, std::string result_json) {
-  co_await transact(pool, [&](pqxx::work& tx) {
+  co_await transact(pool, [&](Transaction& tx) {
     tx.exec_params(
         "update run set state = $2, result = $3::jsonb, finished_at = now(), done = case when kind = "
         "'store_test' then total else done end, "
@@ -148,7 +154,7 @@ Task<void> finish_run(Pool& pool, RunId run, std::string state, std::string resu
 }
 
 Task<bool> run_cancelled(Pool& pool, RunId run) {
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
+  co_return co_await transact(pool, [&](Transaction& tx) {
     const auto rows =
         tx.exec_params("select cancel_requested or state = 'cancelled' from run where id = $1", num(run));
     return rows.empty() || rows[0][0].as<bool>();
@@ -156,7 +162,7 @@ Task<bool> run_cancelled(Pool& pool, RunId run) {
 }
 
 Task<void> requeue_runs_of(Pool& pool, std::string node) {
-  co_await transact(pool, [&](pqxx::work& tx) {
+  co_await transact(pool, [&](Transaction& tx) {
     tx.exec_params(
         "update run set state = 'queued' where state = 'running' and node_id = $1 and kind in ('verify', "
         "'store_test', 'estimate')",

@@ -11,7 +11,7 @@ constexpr auto k_site =
     "select state, epoch, actor, reason, (select system_identifier::text from pg_control_system()) from site";
 constexpr auto k_site_plain = "select state, epoch, actor, reason, '' from site";
 
-SiteState read_site(pqxx::work& tx) {
+SiteState read_site(Transaction& tx) {
   // pg_control_system() needs no privilege on PostgreSQL 15, but an administrator may have revoked it.
   const bool allowed =
       tx.exec1("select has_function_privilege('pg_control_system()', 'execute')")[0].as<bool>();
@@ -25,7 +25,7 @@ SiteState read_site(pqxx::work& tx) {
   return site;
 }
 
-void move_to_suspended(pqxx::work& tx) {
+void move_to_suspended(Transaction& tx) {
   const auto moved = tx.exec(
       "update site set state = 'suspended', since = now() where state = 'suspending' and not exists "
       "(select 1 from node n where n.site_epoch < site.epoch and n.heartbeat_at > now() - interval '15 s') "
@@ -39,12 +39,12 @@ void move_to_suspended(pqxx::work& tx) {
 }  // namespace
 
 Task<SiteState> load_site(Pool& pool) {
-  co_return co_await transact(pool, [](pqxx::work& tx) { return read_site(tx); });
+  co_return co_await transact(pool, [](Transaction& tx) { return read_site(tx); });
 }
 
 Task<SiteState> heartbeat(Pool& pool, std::string node, std::string host, std::string version,
                           base::Epoch in_effect) {
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
+  co_return co_await transact(pool, [&](Transaction& tx) {
     tx.exec_params(
         "insert into node (id, host, version, site_epoch) values ($1, $2, $3, $4) on conflict (id) do update "
         "set "
@@ -57,7 +57,7 @@ Task<SiteState> heartbeat(Pool& pool, std::string node, std::string host, std::s
 }
 
 Task<void> force_suspended(Pool& pool, std::string reason, base::Epoch at_least) {
-  co_await transact(pool, [&](pqxx::work& tx) {
+  co_await transact(pool, [&](Transaction& tx) {
     tx.exec_params(
         "update site set state = 'suspended', epoch = greatest(epoch, $2) + 1, actor = 'mirrord', reason = "
         "$1, since = now()",
@@ -70,7 +70,7 @@ Task<void> force_suspended(Pool& pool, std::string reason, base::Epoch at_least)
 }
 
 Task<void> save_service(Pool& pool, std::string node, ServiceState service) {
-  co_await transact(pool, [&](pqxx::work& tx) {
+  co_await transact(pool, [&](Transaction& tx) {
     tx.exec_params(
         "insert into service (node_id, name, state, restarts, error) values ($1, $2, $3, $5::int, $4) on "
         "conflict (node_id, name) do update set "
@@ -81,7 +81,7 @@ Task<void> save_service(Pool& pool, std::string node, ServiceState service) {
 }
 
 Task<std::vector<std::string>> take_restart_requests(Pool& pool, std::string node) {
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
+  co_return co_await transact(pool, [&](Transaction& tx) {
     std::vector<std::string> names;
     for (const auto& row : tx.exec_params("update service set restart_requested = false where node_id = $1 "
                                           "and restart_requested returning name",

@@ -15,11 +15,11 @@ const char* const k_site_view =
     "n.heartbeat_at > now() - interval '15 seconds' as alive from node n order by n.id) n) as nodes from "
     "site s";
 
-std::string lock_state(pqxx::work& tx) {
+std::string lock_state(Transaction& tx) {
   return tx.exec("select state from site for update")[0][0].as<std::string>();
 }
 
-void change(pqxx::work& tx, const std::string& state, const std::string& reason, const Actor& actor) {
+void change(Transaction& tx, const std::string& state, const std::string& reason, const Actor& actor) {
   tx.exec_params(
       "update site set state = $1, epoch = epoch + 1, actor = $2, reason = $3, since = now(), "
       "full_review_run = null",
@@ -34,11 +34,11 @@ void change(pqxx::work& tx, const std::string& state, const std::string& reason,
 }  // namespace
 
 Task<Json> show_site(Pool& pool) {
-  co_return co_await transact(pool, [](pqxx::work& tx) { return object_of(tx, k_site_view); });
+  co_return co_await transact(pool, [](Transaction& tx) { return object_of(tx, k_site_view); });
 }
 
 Task<Json> suspend_site(Pool& pool, std::string reason, Actor actor) {
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
+  co_return co_await transact(pool, [&](Transaction& tx) {
     const std::string state = lock_state(tx);
     if (state == "mirroring")
       change(tx, "suspending", reason, actor);
@@ -49,7 +49,7 @@ Task<Json> suspend_site(Pool& pool, std::string reason, Actor actor) {
 }
 
 Task<Json> resume_site(Pool& pool, std::string reason, Actor actor) {
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
+  co_return co_await transact(pool, [&](Transaction& tx) {
     const std::string state = lock_state(tx);
     if (state == "suspended") {
       change(tx, "mirroring", reason, actor);
@@ -57,15 +57,9 @@ Task<Json> resume_site(Pool& pool, std::string reason, Actor actor) {
           .kind = "review", .link = "", .mask = "*", .deep = false, .dry_run = false, .reason = "resume"};
       const std::int64_t run = insert_run(tx, review, actor);
       tx.exec_params("update site set full_review_run = $1", run);
-      tx.exec_params(
-          "insert into dirty (mailbox_id, generation, cause, class, full_compare) "
-          "select mailbox_id, nextval('dirty_generation'), 'resume', 2, true from run_mailbox where run_id = "
-          "$1 "
-          "on conflict (mailbox_id) do update set full_compare = true, generation = "
-          "nextval('dirty_generation'), "
-          "last_seen = now()",
-          run);
-      wake(tx, "dirty");
+      // The run marks its mailboxes when it starts, which is at once.
+      wake(tx, "site");
+      wake(tx, "runs");
     } else if (state != "mirroring") {
       throw Refused(Refused::Why::wrong_state, fmt::format("the site is {}, not suspended", state));
     }

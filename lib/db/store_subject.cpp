@@ -6,7 +6,7 @@
 namespace mirror::db {
 
 Task<std::optional<StoreSubject>> load_store_subject(Pool& pool, std::string name, std::size_t owners) {
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
+  co_return co_await transact(pool, [&](Transaction& tx) {
     std::optional<StoreSubject> out;
     const auto store = tx.exec_params(
         "select s.id, exists (select 1 from link where source_store_id = s.id), "
@@ -34,7 +34,7 @@ Task<std::optional<StoreSubject>> load_store_subject(Pool& pool, std::string nam
 }
 
 Task<void> note_scratch(Pool& pool, RunId run, MailboxId mailbox, std::string folder, bool made) {
-  co_await transact(pool, [&](pqxx::work& tx) {
+  co_await transact(pool, [&](Transaction& tx) {
     tx.exec_params(
         "insert into history (link_id, mailbox_id, folder_name, kind, run_id, reason) "
         "select link_id, id, $2, $3, $4, 'store test' from mailbox where id = $1",
@@ -43,13 +43,13 @@ Task<void> note_scratch(Pool& pool, RunId run, MailboxId mailbox, std::string fo
 }
 
 Task<void> set_run_result(Pool& pool, RunId run, std::string result_json) {
-  co_await transact(pool, [&](pqxx::work& tx) {
+  co_await transact(pool, [&](Transaction& tx) {
     tx.exec_params("update run set result = $2::jsonb where id = $1", num(run), clean_text(result_json));
   });
 }
 
 Task<void> begin_anew(Pool& pool, RunId run) {
-  co_await transact(pool, [&](pqxx::work& tx) {
+  co_await transact(pool, [&](Transaction& tx) {
     tx.exec_params(
         "update run_mailbox set state = 'waiting', detail = '{}', finished_at = null where run_id = $1 and "
         "state <> 'waiting'",
@@ -59,7 +59,7 @@ Task<void> begin_anew(Pool& pool, RunId run) {
 }
 
 Task<std::optional<std::int64_t>> load_position(Pool& pool, std::string key) {
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
+  co_return co_await transact(pool, [&](Transaction& tx) {
     std::optional<std::int64_t> out;
     const auto rows =
         tx.exec_params("select (value #>> '{}')::bigint from setting where key = $1", clean_text(key));
@@ -69,7 +69,7 @@ Task<std::optional<std::int64_t>> load_position(Pool& pool, std::string key) {
 }
 
 Task<void> save_position(Pool& pool, std::string key, std::int64_t position) {
-  co_await transact(pool, [&](pqxx::work& tx) {
+  co_await transact(pool, [&](Transaction& tx) {
     tx.exec_params(
         "insert into setting (key, value) values ($1, to_jsonb($2::bigint)) on conflict (key) do update set "
         "value = excluded.value",
@@ -78,7 +78,7 @@ Task<void> save_position(Pool& pool, std::string key, std::int64_t position) {
 }
 
 Task<std::optional<std::int64_t>> measured_rate(Pool& pool) {
-  co_return co_await transact(pool, [](pqxx::work& tx) {
+  co_return co_await transact(pool, [](Transaction& tx) {
     std::optional<std::int64_t> out;
     const auto rows = tx.exec(
         "with recent as (select octets, at from history where kind = 'message.copied' order by id desc limit "

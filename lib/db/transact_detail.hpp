@@ -6,27 +6,37 @@
 
 #include <functional>
 #include <optional>
-#include <pqxx/pqxx>
 #include <type_traits>
 
 #include "db/pool.hpp"
+#include "db/transaction_detail.hpp"
 
 namespace mirror::db {
 
-Task<void> run_transaction(Pool& pool, std::function<void(pqxx::work&)> work);
+// durable: the COMMIT's answer means that it outlives the machine's power. relaxed: it may be lost with the
+// last moments before a crash of PostgreSQL (never out of order); only for what recovery finds again by
+// looking. What permits an effect on a store, and what takes a number from a sequence, is durable.
+enum class Commit { durable, relaxed };
+
+Task<void> run_transaction(Pool& pool, Commit commit, std::function<void(Transaction&)> work);
 
 template <class F>
-Task<std::invoke_result_t<F&, pqxx::work&>> transact(Pool& pool, F work) {
-  using R = std::invoke_result_t<F&, pqxx::work&>;
+Task<std::invoke_result_t<F&, Transaction&>> transact(Pool& pool, Commit commit, F work) {
+  using R = std::invoke_result_t<F&, Transaction&>;
   if constexpr (std::is_void_v<R>) {
-    std::function<void(pqxx::work&)> closure = [&work](pqxx::work& tx) { work(tx); };
-    co_await run_transaction(pool, std::move(closure));
+    std::function<void(Transaction&)> closure = [&work](Transaction& tx) { work(tx); };
+    co_await run_transaction(pool, commit, std::move(closure));
   } else {
     std::optional<R> result;
-    std::function<void(pqxx::work&)> closure = [&](pqxx::work& tx) { result.emplace(work(tx)); };
-    co_await run_transaction(pool, std::move(closure));
+    std::function<void(Transaction&)> closure = [&](Transaction& tx) { result.emplace(work(tx)); };
+    co_await run_transaction(pool, commit, std::move(closure));
     co_return std::move(*result);
   }
+}
+
+template <class F>
+Task<std::invoke_result_t<F&, Transaction&>> transact(Pool& pool, F work) {
+  return transact(pool, Commit::durable, std::move(work));
 }
 
 // Text as PostgreSQL can hold it: no NUL, valid UTF-8 (other octets become U+FFFD).

@@ -16,7 +16,7 @@ std::string types_regex(const std::vector<std::string>& types) {
 }  // namespace
 
 Task<EventPage> read_events(Pool& pool, EventQuery query) {
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
+  co_return co_await transact(pool, [&](Transaction& tx) {
     EventPage page;
     const auto bounds = tx.exec("select h.id, coalesce((select min(id) from event), 0) from event_head h");
     page.head_id = bounds[0][0].as<std::int64_t>();
@@ -41,7 +41,7 @@ Task<EventPage> read_events(Pool& pool, EventQuery query) {
 
 Task<Json> list_audit(Pool& pool, std::string after, int limit) {
   const std::int64_t before = after.empty() ? INT64_MAX : parse_id(after, "audit row");
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
+  co_return co_await transact(pool, [&](Transaction& tx) {
     return array_of(
         tx,
         "select a.id::text as id, @a.at@ as at, a.actor, a.action, a.object, a.detail, a.reason, a.result "

@@ -41,7 +41,7 @@ std::string order_of(std::string sort) {
          ", m.name, m.id";
 }
 
-std::int64_t mailbox_id(pqxx::work& tx, const std::string& link, const std::string& name) {
+std::int64_t mailbox_id(Transaction& tx, const std::string& link, const std::string& name) {
   const auto rows = tx.exec_params(
       "select m.id from mailbox m join link l on l.id = m.link_id where m.name = $1 and ($2 = '' or l.name = "
       "$2) limit 2",
@@ -63,7 +63,7 @@ const char* const k_quarantine_view =
 
 Task<Json> list_mailboxes(Pool& pool, MailboxQuery query) {
   const std::string order = order_of(query.sort);
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
+  co_return co_await transact(pool, [&](Transaction& tx) {
     const std::string where =
         "where ($1 = '' or l.name = $1) and m.name ~ $2 and ($3 = '' or m.status = $3) ";
     const std::string regex = mask_to_regex(clean_text(query.mask));
@@ -79,7 +79,7 @@ Task<Json> list_mailboxes(Pool& pool, MailboxQuery query) {
 }
 
 Task<Json> show_mailbox(Pool& pool, std::string link, std::string name) {
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
+  co_return co_await transact(pool, [&](Transaction& tx) {
     const std::int64_t id = mailbox_id(tx, link, name);
     return object_of(
         tx,
@@ -107,7 +107,7 @@ Task<Json> show_mailbox(Pool& pool, std::string link, std::string name) {
 
 Task<Json> mailbox_history(Pool& pool, std::string link, std::string name, std::string after, int limit) {
   const std::int64_t before = after.empty() ? INT64_MAX : parse_id(after, "history row");
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
+  co_return co_await transact(pool, [&](Transaction& tx) {
     const std::int64_t id = mailbox_id(tx, link, name);
     return array_of(
         tx,
@@ -119,7 +119,7 @@ Task<Json> mailbox_history(Pool& pool, std::string link, std::string name, std::
 }
 
 Task<Json> list_quarantine(Pool& pool, std::string mailbox, std::string code, int offset, int limit) {
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
+  co_return co_await transact(pool, [&](Transaction& tx) {
     const std::string regex = mask_to_regex(clean_text(mailbox.empty() ? "*" : mailbox));
     const std::string where = "where m.name ~ $1 and ($2 = '' or q.code = $2) ";
     const Json total = json_of(
@@ -134,7 +134,7 @@ Task<Json> list_quarantine(Pool& pool, std::string mailbox, std::string code, in
 
 Task<Json> show_quarantine(Pool& pool, std::string id) {
   const std::int64_t number = parse_id(id, "quarantine row");
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
+  co_return co_await transact(pool, [&](Transaction& tx) {
     const Json row = object_of(tx, std::string(k_quarantine_view) + "where q.id = $1", number);
     if (row == "null") throw Refused(Why::not_found, fmt::format("no quarantine row has the id \"{}\"", id));
     return row;
@@ -144,7 +144,7 @@ Task<Json> show_quarantine(Pool& pool, std::string id) {
 Task<Json> retry_quarantine(Pool& pool, std::string id, Actor actor) {
   const std::optional<std::int64_t> number =
       id == "all" ? std::nullopt : std::optional(parse_id(id, "quarantine row"));
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
+  co_return co_await transact(pool, [&](Transaction& tx) {
     const auto rows = tx.exec_params(
         "update quarantine set retry_at = now() where $1::bigint is null or id = $1 returning mailbox_id",
         number);
@@ -168,7 +168,7 @@ Task<Json> retry_quarantine(Pool& pool, std::string id, Actor actor) {
 
 Task<Json> drop_quarantine(Pool& pool, std::string id, Actor actor) {
   const std::int64_t number = parse_id(id, "quarantine row");
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
+  co_return co_await transact(pool, [&](Transaction& tx) {
     const Json row = object_of(tx, std::string(k_quarantine_view) + "where q.id = $1", number);
     if (row == "null") throw Refused(Why::not_found, fmt::format("no quarantine row has the id \"{}\"", id));
     tx.exec_params("delete from quarantine where id = $1", number);

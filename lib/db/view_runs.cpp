@@ -22,7 +22,7 @@ bool writes(const NewRun& run) {
   return run.kind != "verify" && run.kind != "store_test" && run.kind != "estimate" && !run.dry_run;
 }
 
-void require_state(pqxx::work& tx, const NewRun& run) {
+void require_state(Transaction& tx, const NewRun& run) {
   const std::string state = tx.exec("select state from site for share")[0][0].as<std::string>();
   if (state != "mirroring" && writes(run))
     throw Refused(Why::wrong_state, fmt::format("the site is {}: a {} writes on DR", state, run.kind));
@@ -30,7 +30,7 @@ void require_state(pqxx::work& tx, const NewRun& run) {
 
 }  // namespace
 
-std::int64_t insert_run(pqxx::work& tx, const NewRun& run, const Actor& actor) {
+std::int64_t insert_run(Transaction& tx, const NewRun& run, const Actor& actor) {
   std::optional<std::int64_t> link;
   if (!run.link.empty()) link = link_id(tx, run.link);
   const bool of_store = run.kind == "store_test";
@@ -59,7 +59,7 @@ std::int64_t insert_run(pqxx::work& tx, const NewRun& run, const Actor& actor) {
 }
 
 Task<Json> create_run(Pool& pool, NewRun run, Actor actor) {
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
+  co_return co_await transact(pool, [&](Transaction& tx) {
     require_state(tx, run);
     const std::int64_t id = insert_run(tx, run, actor);
     audit(tx, actor, "run." + run.kind, run.mask, fmt::format("{{\"run\":\"{}\"}}", id), run.reason);
@@ -69,7 +69,7 @@ Task<Json> create_run(Pool& pool, NewRun run, Actor actor) {
 
 Task<Json> list_runs(Pool& pool, std::string kind, std::string state, std::string after, int limit) {
   const std::int64_t before = after.empty() ? INT64_MAX : parse_id(after, "run");
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
+  co_return co_await transact(pool, [&](Transaction& tx) {
     return array_of(tx,
                     std::string(k_run_view) +
                         "where r.id < $1 and ($2 = '' or r.kind = $2) and ($3 = '' or r.state = $3) "
@@ -80,7 +80,7 @@ Task<Json> list_runs(Pool& pool, std::string kind, std::string state, std::strin
 
 Task<Json> show_run(Pool& pool, std::string id) {
   const std::int64_t number = parse_id(id, "run");
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
+  co_return co_await transact(pool, [&](Transaction& tx) {
     const Json run = object_of(tx, std::string(k_run_view) + "where r.id = $1", number);
     if (run == "null") throw Refused(Why::not_found, fmt::format("no run has the id \"{}\"", id));
     return run;
@@ -89,7 +89,7 @@ Task<Json> show_run(Pool& pool, std::string id) {
 
 Task<Json> list_run_mailboxes(Pool& pool, std::string id, std::string state, int offset, int limit) {
   const std::int64_t number = parse_id(id, "run");
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
+  co_return co_await transact(pool, [&](Transaction& tx) {
     if (tx.exec_params("select 1 from run where id = $1", number).empty())
       throw Refused(Why::not_found, fmt::format("no run has the id \"{}\"", id));
     return array_of(
@@ -104,7 +104,7 @@ Task<Json> list_run_mailboxes(Pool& pool, std::string id, std::string state, int
 
 Task<Json> run_log(Pool& pool, std::string id, int limit) {
   const std::int64_t number = parse_id(id, "run");
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
+  co_return co_await transact(pool, [&](Transaction& tx) {
     return array_of(
         tx,
         "select h.id::text as id, @h.at@ as at, m.name as mailbox, h.folder_name as folder, h.kind, "
@@ -117,7 +117,7 @@ Task<Json> run_log(Pool& pool, std::string id, int limit) {
 
 Task<Json> cancel_run(Pool& pool, std::string id, Actor actor) {
   const std::int64_t number = parse_id(id, "run");
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
+  co_return co_await transact(pool, [&](Transaction& tx) {
     const auto row = tx.exec_params("select state from run where id = $1 for update", number);
     if (row.empty()) throw Refused(Why::not_found, fmt::format("no run has the id \"{}\"", id));
     const std::string state = row[0][0].as<std::string>();
@@ -136,7 +136,7 @@ Task<Json> cancel_run(Pool& pool, std::string id, Actor actor) {
 }
 
 Task<Json> list_reports(Pool& pool, std::string kind, int limit) {
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
+  co_return co_await transact(pool, [&](Transaction& tx) {
     return array_of(
         tx,
         "select p.id::text as id, @p.at@ as at, p.kind, p.run_id::text as run, p.body from report p "
@@ -146,7 +146,7 @@ Task<Json> list_reports(Pool& pool, std::string kind, int limit) {
 }
 
 Task<Json> estimate(Pool& pool, std::string link) {
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
+  co_return co_await transact(pool, [&](Transaction& tx) {
     std::optional<std::int64_t> id;
     if (!link.empty()) id = link_id(tx, link);
     // Voice in base64 lines of 76 costs 78/57 octets per octet; G.711 is 8000 octets a second, GSM 6.10 1625.

@@ -8,6 +8,6 @@
 
 namespace mirror::db {
 
-std::int64_t insert_run(pqxx::work& tx, const NewRun& run, const Actor& actor);
+std::int64_t insert_run(Transaction& tx, const NewRun& run, const Actor& actor);
 
 }  // namespace mirror::db

@@ -125,7 +125,7 @@ std::string part(const char* name, const Json& value) {
 }  // namespace
 
 Task<Json> show_status(Pool& pool) {
-  co_return co_await transact(pool, [](pqxx::work& tx) {
+  co_return co_await transact(pool, [](Transaction& tx) {
     tx.exec("set transaction isolation level repeatable read");
     std::string out = "{";
     out += part("time", json_of(tx, "select to_json(@now()@)")) + ",";
@@ -143,7 +143,7 @@ Task<Json> show_status(Pool& pool) {
 }
 
 Task<Json> metric_rows(Pool& pool) {
-  co_return co_await transact(pool, [](pqxx::work& tx) {
+  co_return co_await transact(pool, [](Transaction& tx) {
     return array_of(
         tx,
         "select 'mirrord_state' as name, json_build_object('state', w) as labels, (w = s.state)::int::float8 "
@@ -196,11 +196,11 @@ Task<Json> metric_rows(Pool& pool) {
 }
 
 Task<Json> list_services(Pool& pool) {
-  co_return co_await transact(pool, [](pqxx::work& tx) { return array_of(tx, k_nodes); });
+  co_return co_await transact(pool, [](Transaction& tx) { return array_of(tx, k_nodes); });
 }
 
 Task<Json> restart_service(Pool& pool, std::string name, Actor actor) {
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
+  co_return co_await transact(pool, [&](Transaction& tx) {
     const auto rows = tx.exec_params(
         "update service set restart_requested = true where name = $1 returning node_id", clean_text(name));
     if (rows.empty()) {

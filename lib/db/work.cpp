@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "db/work.hpp"
 
-#include "db/transact_detail.hpp"
+#include "db/run_detail.hpp"
 
 namespace mirror::db {
 
@@ -13,13 +13,12 @@ std::string ids_text(const std::vector<MailboxId>& ids) {
   return text.done();
 }
 
-// live work may use every worker; first copies and reviews leave some free, so that a new message never waits
+// Live work may use every place; first copies and reviews have fewer, so that a new message never waits
 // behind them.
 constexpr auto k_take = R"sql(
   with site_ok as (select 1 from site where state = 'mirroring' for share),
-       busy as (select count(*) as n from lease where until > now()),
-       due as (
-         select d.mailbox_id, d.class from dirty d
+       ready as (
+         select d.mailbox_id, d.class, d.first_seen from dirty d
            join mailbox m on m.id = d.mailbox_id
            join link l on l.id = m.link_id
            join store s on s.id = l.source_store_id
@@ -28,9 +27,13 @@ constexpr auto k_take = R"sql(
             and s.state not in ('down', 'refused') and t.state not in ('down', 'refused')
             and not exists (select 1 from retry r where r.mailbox_id = d.mailbox_id and r.blocking and r.due_at > now())
             and not exists (select 1 from lease x where x.mailbox_id = d.mailbox_id and x.until > now())
-            and exists (select 1 from site_ok)
-            and (d.class = 0 or $3::int > 0)
-          order by d.class, d.first_seen limit $1 for update of d skip locked),
+            and exists (select 1 from site_ok)),
+       live as (select mailbox_id from ready where class = 0 order by first_seen limit $1),
+       bulk as (select mailbox_id from ready where class > 0 order by class, first_seen
+                 limit least($1, greatest(0, $3 - (select count(*) from live)))),
+       due as (
+         select d.mailbox_id from dirty d where d.mailbox_id in (table live union all table bulk)
+            and d.due_at <= now() for update of d skip locked),
        leased as (
          insert into lease (mailbox_id, epoch, holder, until)
          select mailbox_id, nextval('lease_epoch'), $2, now() + make_interval(secs => $4) from due
@@ -59,7 +62,7 @@ WorkItem read_item(const pqxx::row& row) {
   return item;
 }
 
-void end_well(pqxx::work& tx, const WorkEnd& end, std::int64_t id) {
+void end_well(Transaction& tx, const WorkEnd& end, std::int64_t id) {
   if (end.again)
     tx.exec_params(
         "update dirty set due_at = now() + interval '300 ms', full_compare = full_compare or $2 where "
@@ -92,7 +95,7 @@ void end_well(pqxx::work& tx, const WorkEnd& end, std::int64_t id) {
 
 // The whole mailbox waits (blocking), or a part of it is left undone while events of the rest are served at
 // once.
-void write_retry(pqxx::work& tx, const WorkEnd& end, std::int64_t id, bool blocking) {
+void write_retry(Transaction& tx, const WorkEnd& end, std::int64_t id, bool blocking) {
   const base::Failure& failure = *end.failure;
   tx.exec_params(
       "insert into retry (mailbox_id, due_at, code, scope, detail, blocking) "
@@ -111,7 +114,7 @@ void write_retry(pqxx::work& tx, const WorkEnd& end, std::int64_t id, bool block
 }
 
 // The dirty row stays under the retry row: whatever made it is still to be compared.
-void end_badly(pqxx::work& tx, const WorkEnd& end, std::int64_t id) {
+void end_badly(Transaction& tx, const WorkEnd& end, std::int64_t id) {
   if (end.partial)
     tx.exec_params("delete from dirty where mailbox_id = $1 and generation = $2", id,
                    base::raw(end.item.generation));
@@ -123,7 +126,7 @@ void end_badly(pqxx::work& tx, const WorkEnd& end, std::int64_t id) {
 Task<void> mark_dirty(Pool& pool, std::vector<MailboxId> mailboxes, std::string cause, WorkClass work_class,
                       bool full_compare, Millis delay) {
   if (mailboxes.empty()) co_return;
-  co_await transact(pool, [&](pqxx::work& tx) {
+  co_await transact(pool, [&](Transaction& tx) {
     tx.exec_params(
         "insert into dirty (mailbox_id, generation, cause, class, full_compare, due_at) "
         "select m.id, nextval('dirty_generation'), $2, $3, $4, now() + make_interval(secs => $5) "
@@ -140,18 +143,18 @@ Task<void> mark_dirty(Pool& pool, std::vector<MailboxId> mailboxes, std::string 
 }
 
 Task<std::vector<WorkItem>> take_work(Pool& pool, TakeSettings settings) {
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
-    const int room = static_cast<int>(settings.limit) - static_cast<int>(settings.reserve_for_live);
+  co_return co_await transact(pool, [&](Transaction& tx) {
     std::vector<WorkItem> items;
-    for (const auto& row : tx.exec_params(k_take, static_cast<int>(settings.limit), settings.node, room,
-                                          static_cast<double>(settings.lease.count())))
+    for (const auto& row :
+         tx.exec_params(k_take, static_cast<int>(settings.limit), settings.node,
+                        static_cast<int>(settings.bulk), static_cast<double>(settings.lease.count())))
       items.push_back(read_item(row));
     return items;
   });
 }
 
 Task<Millis> next_due(Pool& pool, Millis limit) {
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
+  co_return co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
     const auto row = tx.exec1(
         "select extract(epoch from min(due_at) - now())::float8 from dirty where due_at > now() - interval "
         "'1 s'");
@@ -162,7 +165,7 @@ Task<Millis> next_due(Pool& pool, Millis limit) {
 }
 
 Task<bool> renew_lease(Pool& pool, MailboxId mailbox, Epoch epoch, Seconds lease) {
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
+  co_return co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
     const auto result = tx.exec_params(
         "update lease set until = now() + make_interval(secs => $3) where mailbox_id = $1 and epoch = $2 and "
         "until > now()",
@@ -172,12 +175,13 @@ Task<bool> renew_lease(Pool& pool, MailboxId mailbox, Epoch epoch, Seconds lease
 }
 
 Task<void> finish_work(Pool& pool, WorkEnd end) {
-  co_await transact(pool, [&](pqxx::work& tx) {
+  co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
     const std::int64_t id = base::raw(end.item.mailbox);
     const auto owned = tx.exec_params("delete from lease where mailbox_id = $1 and epoch = $2", id,
                                       base::raw(end.item.epoch));
     if (owned.affected_rows() == 0) return;  // somebody else took over: the end is theirs to tell
     if (end.postponed) return;
+    if (base::raw(end.run) != 0) end_share(tx, end.run, end.item.mailbox, end.run_state, end.run_detail);
     if (end.failure)
       end_badly(tx, end, id);
     else
@@ -186,7 +190,7 @@ Task<void> finish_work(Pool& pool, WorkEnd end) {
 }
 
 Task<std::size_t> raise_due(Pool& pool, TimerSettings settings) {
-  co_return co_await transact(pool, [&](pqxx::work& tx) {
+  co_return co_await transact(pool, [&](Transaction& tx) {
     const auto retries = tx.exec(
         "insert into dirty (mailbox_id, generation, cause, class, full_compare, first_seen) "
         "select r.mailbox_id, nextval('dirty_generation'), 'retry', 0, false, r.since from retry r join "
@@ -216,7 +220,7 @@ Task<std::size_t> raise_due(Pool& pool, TimerSettings settings) {
 
 Task<void> free_leases_of(Pool& pool, std::string node) {
   co_await transact(pool,
-                    [&](pqxx::work& tx) { tx.exec_params("delete from lease where holder = $1", node); });
+                    [&](Transaction& tx) { tx.exec_params("delete from lease where holder = $1", node); });
 }
 
 }  // namespace mirror::db

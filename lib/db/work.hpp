@@ -50,9 +50,9 @@ Task<void> mark_dirty(Pool& pool, std::vector<MailboxId> mailboxes, std::string 
 
 struct TakeSettings {
   std::string node;
-  std::size_t limit = 4;
+  std::size_t limit = 4;  // pieces of work at most
+  std::size_t bulk = 4;   // of them first copies and reviews, live work counted in
   Seconds lease{60};
-  std::size_t reserve_for_live = 1;  // workers kept free of first copies and reviews
 };
 // Takes due work in the order live, first copy, review, under the lease; nothing unless the site is
 // mirroring.
@@ -82,6 +82,10 @@ struct WorkEnd {
   bool again_full = false;     // ... which compares every folder completely
   bool full = false;           // every folder was compared completely
   std::optional<MailboxTotals> totals;
+  // The mailbox's share of a run, ended in the same transaction; run 0: none.
+  RunId run{};
+  std::string run_state;   // equal, failed
+  std::string run_detail;  // JSON
 };
 Task<void> finish_work(Pool& pool, WorkEnd end);
 

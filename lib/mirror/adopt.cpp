@@ -107,7 +107,6 @@ Task<void> save_pairs(Pass& pass, FolderWork& folder, const Wanted& wanted, cons
   result.mailbox_name = pass.item.name;
   result.target_uidnext = floor;
   std::set<base::Uid> paired;
-  std::vector<db::ReadBack> read_back;
   std::vector<db::Quarantined> altered;
   for (const auto& pair : match.pairs) {
     const auto facts = present.facts.find(pair.target);
@@ -129,7 +128,8 @@ Task<void> save_pairs(Pass& pass, FolderWork& folder, const Wanted& wanted, cons
       row.got = base::to_hex(*stored.target_digest);
       altered.push_back(std::move(row));
     }
-    read_back.push_back({pair.target, facts->second.size, facts->second.date.unix_seconds});
+    stored.target_size = facts->second.size;
+    stored.target_date = facts->second.date.unix_seconds;
     paired.insert(pair.source);
     result.stored.push_back(std::move(stored));
   }
@@ -138,7 +138,6 @@ Task<void> save_pairs(Pass& pass, FolderWork& folder, const Wanted& wanted, cons
   pass.counts.adopted += result.stored.size();
   base::fault_point("adopt.save");
   co_await db::save_window(pass.world.pool, pass.fence, folder.key(), std::move(result));
-  co_await db::save_read_back(pass.world.pool, folder.key(), std::move(read_back));
   pass.counts.quarantined += altered.size();
   co_await db::quarantine(pass.world.pool, pass.item.mailbox, std::move(altered));
 }
@@ -174,8 +173,9 @@ Task<bool> remove_foreign(Pass& pass, FolderWork& folder, base::Uid target) {
     co_await db::close_step(pass.world.pool, step);
     co_return false;
   }
-  co_await db::save_folder_change(pass.world.pool, pass.fence, step, "message.foreign_removed",
-                                  folder.row.target_name, fmt::format("UID {}", target), "");
+  std::vector<db::FolderChange> removed;
+  removed.push_back({"message.foreign_removed", folder.row.target_name, fmt::format("UID {}", target), ""});
+  co_await db::save_folder_changes(pass.world.pool, pass.fence, step, std::move(removed));
   ++pass.counts.removed;
   co_return true;
 }
@@ -183,7 +183,11 @@ Task<bool> remove_foreign(Pass& pass, FolderWork& folder, base::Uid target) {
 Task<void> settle_strangers(Pass& pass, FolderWork& folder, const Candidates& present,
                             std::vector<db::Intent> absent, const std::vector<base::Uid>& strangers) {
   std::vector<db::Extra> extras;
+  base::UidSet orphans;
+  for (const auto& orphan : co_await db::load_orphans(pass.world.pool, folder.key()))
+    orphans.add(orphan.row.target);
   for (const auto target : strangers) {
+    if (orphans.contains(target)) continue;  // ours, of a folder that is gone: removals.cpp decides
     const auto digests = present.digests.find(target);
     const auto facts = present.facts.find(target);
     if (digests == present.digests.end() || facts == present.facts.end()) continue;  // gone meanwhile

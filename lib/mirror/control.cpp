@@ -16,9 +16,9 @@ constexpr Millis k_safe_point{8000};  // law 9: ten seconds at most, less the he
 constexpr int k_misses = 5;  // heartbeats without the database until this node counts itself suspended
 
 // Closes the gate and waits until every pass has let go; withheld octets are closed, never released.
-Task<void> close_gate(World& world, Gate& gate, Wake& work) {
+Task<void> close_gate(World& world, Gate& gate, const std::vector<Wake*>& told) {
   gate.set_open(false);
-  work.signal();
+  for (auto* wake : told) wake->signal();
   for (Millis waited{0}; gate.inside() > 0 && waited < k_safe_point; waited += Millis(20))
     co_await net::sleep_for(Millis(20));
   world.sessions.close_idle(true);
@@ -26,12 +26,12 @@ Task<void> close_gate(World& world, Gate& gate, Wake& work) {
     log::error("site.slow", "suspending waits for work in flight", {{"code", "MRD-MIR-020"}});
 }
 
-Task<void> obey(World& world, Gate& gate, Wake& work, const db::SiteState& site) {
+Task<void> obey(World& world, Gate& gate, const std::vector<Wake*>& told, const db::SiteState& site) {
   if (site.mirroring() && !gate.open()) {
     gate.set_open(true);
-    work.signal();
+    for (auto* wake : told) wake->signal();
   }
-  if (!site.mirroring() && (gate.open() || gate.inside() > 0)) co_await close_gate(world, gate, work);
+  if (!site.mirroring() && (gate.open() || gate.inside() > 0)) co_await close_gate(world, gate, told);
 }
 
 }  // namespace
@@ -57,7 +57,8 @@ Task<void> join_site(World& world) {
                          site.mirroring() ? site.epoch : base::Epoch{});
 }
 
-Task<void> control(World& world, Gate& gate, Wake& site_wake, Wake& work, net::Offload& offload) {
+Task<void> control(World& world, Gate& gate, Wake& site_wake, std::vector<Wake*> told,
+                   net::Offload& offload) {
   const auto& settings = world.settings;
   base::Epoch in_effect{};
   std::string last_state;
@@ -68,7 +69,7 @@ Task<void> control(World& world, Gate& gate, Wake& site_wake, Wake& work, net::O
       auto site =
           co_await db::heartbeat(world.pool, settings.node, settings.host, settings.version, in_effect);
       misses = 0;
-      co_await obey(world, gate, work, site);
+      co_await obey(world, gate, told, site);
       const bool settled = gate.open() || gate.inside() == 0;
       if (settled && in_effect != site.epoch) {
         in_effect = site.epoch;
@@ -90,7 +91,7 @@ Task<void> control(World& world, Gate& gate, Wake& site_wake, Wake& work, net::O
       log::warning("site.heartbeat", "the heartbeat failed",
                    {{"code", std::string(failure->code())}, {"err", failure->detail()}});
       // Cut off from the database this node counts itself suspended: others may have decided so.
-      if (++misses == k_misses) co_await close_gate(world, gate, work);
+      if (++misses == k_misses) co_await close_gate(world, gate, told);
     }
     co_await site_wake.wait(settings.heartbeat);
   }

@@ -16,7 +16,8 @@ namespace mirror::engine {
 Task<void> join_site(World& world);
 
 // Runs until cancelled. work: woken when the gate opens.
-Task<void> control(World& world, Gate& gate, Wake& site, Wake& work, net::Offload& offload);
+// told: signalled when the gate opens or closes.
+Task<void> control(World& world, Gate& gate, Wake& site, std::vector<Wake*> told, net::Offload& offload);
 
 // The site epoch and cluster identity this node has seen, in state_directory/site.
 struct SiteMark {

@@ -26,24 +26,24 @@ db::Quarantined quarantine_row(const FolderWork& folder, base::Uid source, std::
 }
 
 // What the target's server says of what it stored: size and date for later deletions, and whether it altered
-// anything.
-Task<void> read_back(Pass& pass, FolderWork& folder, const std::vector<db::Stored>& stored) {
-  std::map<base::Uid, const db::Stored*> by_target;
+// anything. A target that cannot be asked leaves them unknown.
+Task<void> read_back(Pass& pass, FolderWork& folder, std::vector<db::Stored>& stored) {
+  std::map<base::Uid, db::Stored*> by_target;
   base::UidSet uids;
-  for (const auto& s : stored) {
+  for (auto& s : stored) {
     by_target[s.target] = &s;
     uids.add(s.target);
   }
   if (uids.empty()) co_return;
   imap::FetchWhat what;
   what.date = what.size = true;
-  std::vector<db::ReadBack> facts;
   std::vector<db::Quarantined> altered;
   std::vector<plan::FlagFix> flags;
   const auto reply = co_await pass.target->fetch(uids, what, [&](const imap::MessageData& m) {
     if (!m.uid || !m.size || !m.date || !by_target.contains(*m.uid)) return;
-    const auto& s = *by_target[*m.uid];
-    facts.push_back({*m.uid, *m.size, m.date->unix_seconds});
+    auto& s = *by_target[*m.uid];
+    s.target_size = *m.size;
+    s.target_date = m.date->unix_seconds;
     if (*m.size != s.intent.length || !(*m.date == s.intent.date)) {
       auto row = quarantine_row(folder, s.intent.source, "altered", Failure("MRD-MIR-001", ""), "");
       row.wanted = fmt::format("{} octets, {}", s.intent.length, s.intent.date.text());
@@ -61,14 +61,14 @@ Task<void> read_back(Pass& pass, FolderWork& folder, const std::vector<db::Store
         }
     }
   });
-  if (!reply.ok()) co_return;  // a later pass reads what is missing
-  co_await db::save_read_back(pass.world.pool, folder.key(), std::move(facts));
+  if (!reply.ok()) co_return;
   pass.counts.quarantined += altered.size();
   co_await db::quarantine(pass.world.pool, pass.item.mailbox, std::move(altered));
 }
 
 Task<void> record(Pass& pass, FolderWork& folder, WindowOutcome& outcome,
                   std::vector<base::IntentId> absent) {
+  co_await read_back(pass, folder, outcome.stored);
   db::WindowResult result;
   result.folder_name = folder.row.target_name;
   result.mailbox_name = pass.item.name;
@@ -135,7 +135,6 @@ Task<void> resolve(Pass& pass, FolderWork& folder, const std::vector<plan::CopyI
     std::vector<plan::CopyItem> one{item};
     auto again = co_await send_window(pass, folder, one, false);
     co_await record(pass, folder, again, {});
-    co_await read_back(pass, folder, again.stored);
     if (again.refusal && again.unresolved.empty() && again.stored.empty()) {
       raise_wide(*again.refusal, folder);
       co_await quarantine_one(pass, folder, item, *again.refusal);
@@ -156,11 +155,9 @@ Task<void> resolve(Pass& pass, FolderWork& folder, const std::vector<plan::CopyI
   folder.plan.copy = copied_plan;
 }
 
-Task<void> copy_window(Pass& pass, FolderWork& folder, std::vector<plan::CopyItem> items,
-                       std::vector<db::Stored>& stored) {
+Task<void> copy_window(Pass& pass, FolderWork& folder, std::vector<plan::CopyItem> items) {
   auto outcome = co_await send_window(pass, folder, items, items.size() > 1);
   co_await record(pass, folder, outcome, {});
-  stored.insert(stored.end(), outcome.stored.begin(), outcome.stored.end());
   if (outcome.refusal && outcome.unresolved.empty() && outcome.stored.empty()) {
     // Refused before the literal left (a NO instead of "+"): nothing can be stored.
     raise_wide(*outcome.refusal, folder);
@@ -170,7 +167,7 @@ Task<void> copy_window(Pass& pass, FolderWork& folder, std::vector<plan::CopyIte
     }
     for (auto& item : items) {
       std::vector<plan::CopyItem> one{item};
-      co_await copy_window(pass, folder, std::move(one), stored);
+      co_await copy_window(pass, folder, std::move(one));
     }
     co_return;
   }
@@ -193,7 +190,6 @@ Task<void> copy_messages(Pass& pass, FolderWork& folder) {
     for (std::size_t i = at; i < end; ++i) uids.add(todo[i]);
     auto items = co_await read_facts(*pass.source, std::move(uids));
     const auto limit = pass.target->append_limit();
-    std::vector<db::Stored> stored;
     for (auto& window : plan::cut_windows(std::move(items), pass.world.settings.window)) {
       if (limit) {
         for (const auto& item : window)
@@ -206,9 +202,8 @@ Task<void> copy_messages(Pass& pass, FolderWork& folder) {
           }
         std::erase_if(window, [&](const auto& item) { return item.size > *limit; });
       }
-      if (!window.empty()) co_await copy_window(pass, folder, std::move(window), stored);
+      if (!window.empty()) co_await copy_window(pass, folder, std::move(window));
     }
-    co_await read_back(pass, folder, stored);
   }
 }
 

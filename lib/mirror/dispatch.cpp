@@ -115,11 +115,9 @@ Task<void> end_with_failure(World& world, db::WorkItem item, Failure failure) {
 }
 
 Task<void> end_with_result(World& world, db::WorkItem item, PassResult result) {
-  co_await db::store_up(world.pool, item.source_store);
-  co_await db::store_up(world.pool, item.target_store);
-  for (const auto& [store, traffic] : world.sessions.take_traffic())
-    co_await db::add_traffic(world.pool, store, traffic.octets_in, traffic.octets_out,
-                             store == item.target_store ? result.counts.copied : 0);
+  for (const auto store : {item.source_store, item.target_store})
+    if (world.sessions.set_up(store)) co_await db::store_up(world.pool, store);
+  world.sessions.count_copied(item.target_store, result.counts.copied);
   // S25: the periodic complete compare says what it found and repaired.
   if (result.complete && result.counts.changes() > 0)
     co_await db::add_report(world.pool, "compare",
@@ -139,7 +137,11 @@ Task<void> end_with_result(World& world, db::WorkItem item, PassResult result) {
   end.again_full = result.again_full;
   end.full = result.complete;
   end.totals = result.totals;
-  if (!result.again) co_await end_run_share(world, item, !result.failure, run_detail(result.counts));
+  if (!result.again) {
+    end.run = result.run;
+    end.run_state = result.failure ? "failed" : "equal";
+    end.run_detail = run_detail(result.counts);
+  }
   co_await db::finish_work(world.pool, std::move(end));
   if (told && world.settings.echo.count() > 0) {
     std::vector<base::MailboxId> one{item.mailbox};
@@ -201,18 +203,17 @@ Task<void> dispatch(World& world, Gate& gate, Wake& wake) {
   const auto executor = co_await net::asio::this_coro::executor;
   net::TaskGroup group(executor);
   const auto interval = std::chrono::duration_cast<Millis>(world.settings.pass_interval);
+  const std::size_t places = world.settings.workers + 1;  // the last one is for live work alone
   std::exception_ptr error;
   try {
     for (;;) {
       base::fault_throw("reconcile");
       Millis pause = interval;
-      if (gate.open() && group.size() < world.settings.workers) {
+      if (gate.open() && group.size() < places) {
         db::TakeSettings take;
         take.node = world.settings.node;
-        take.limit = world.settings.workers - group.size();
-        take.reserve_for_live = take.limit == world.settings.workers || world.settings.workers == 1
-                                    ? 0
-                                    : (group.size() + 1 >= world.settings.workers ? 1 : 0);
+        take.limit = places - group.size();
+        take.bulk = world.settings.workers - std::min(world.settings.workers, group.size());
         take.lease = world.settings.lease;
         auto items = co_await db::take_work(world.pool, take);
         for (auto& item : items)

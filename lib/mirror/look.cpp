@@ -80,6 +80,12 @@ plan::FolderMemory memory_of(const db::FolderRecord& row) {
   memory.mapped = row.mapped;
   memory.extras = row.foreign + row.unknown;
   memory.extra_uids = row.extra_uids;
+  // Known by now; while there is no memory they are strangers, to be matched with what the source has.
+  if (row.memory) {
+    memory.extras += row.orphans.count();
+    for (const auto& [first, last] : row.orphans.ranges())
+      memory.extra_uids.add(base::Uid{first}, base::Uid{last});
+  }
   memory.quarantined = row.quarantined;
   memory.held = row.held;
   return memory;
@@ -98,15 +104,20 @@ bool went_back(const plan::FolderView& view, base::UidValidity uidvalidity, base
   return base::raw(view.modseq) != 0 && view.modseq < modseq;
 }
 
-// A new pair of UIDVALIDITYs, or a store put back from an old copy: what was mapped is matched anew, and
-// whatever is left over on the target is unknown, never deleted.
+// A new pair of UIDVALIDITYs, or a store put back from an old copy: what was mapped is matched anew. When
+// only the source's folder is another one, what is left over was mirrored by us and goes, guarded; else it is
+// unknown, never deleted.
 Task<void> start_memory(Pass& pass, FolderWork& folder, bool forget_all) {
   auto& row = folder.row;
   const bool first_contact = base::raw(row.target_uidvalidity) == 0 && base::raw(row.source_uidvalidity) == 0;
+  const bool same_target = row.target_uidvalidity == folder.target_view.uidvalidity;
   if (!first_contact) {
-    co_await db::forget_messages(pass.world.pool, pass.fence, row.id,
-                                 forget_all ? base::UidValidity{} : folder.source_view.uidvalidity,
-                                 folder.target_view.uidvalidity);
+    if (same_target && !forget_all)
+      co_await db::orphan_messages(pass.world.pool, pass.fence, row.id, folder.source_view.uidvalidity);
+    else
+      co_await db::forget_messages(pass.world.pool, pass.fence, row.id,
+                                   forget_all ? base::UidValidity{} : folder.source_view.uidvalidity,
+                                   folder.target_view.uidvalidity);
     co_await db::add_event(pass.world.pool, "folder.uidvalidity_changed", "warning", "", pass.item.name,
                            fmt::format("{{\"folder_id\": {}}}", row.id));
   }
@@ -118,7 +129,7 @@ Task<void> start_memory(Pass& pass, FolderWork& folder, bool forget_all) {
   row.target_modseq = {};
   row.memory = folder.target_view.exists == 0;  // an empty target has nothing that could be unknown
   row.mapped = row.foreign = row.unknown = row.open_intents = 0;
-  row.extra_uids = row.quarantined = row.held = {};
+  row.extra_uids = row.quarantined = row.held = row.orphans = {};
   co_await db::set_target_identity(pass.world.pool, pass.fence, row.id, row.source_uidvalidity,
                                    row.target_uidvalidity, row.memory);
 }

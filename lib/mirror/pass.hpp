@@ -44,6 +44,7 @@ struct FolderWork {
   std::vector<plan::MapRow> rows;
   plan::MessagePlan plan;
   std::vector<plan::Removal> removals;  // wanted, after everything was appended
+  std::vector<db::Orphan> orphans;      // the same of copies mapped under an earlier source UIDVALIDITY
   bool target_exists = false;
   bool looked = false;
   bool wanted = true;              // to be looked at (again) in this pass
@@ -52,6 +53,7 @@ struct FolderWork {
   bool trouble = false;            // something is left to do: the checkpoint must not move
 
   db::FolderKey key() const { return {row.id, row.source_uidvalidity, row.target_uidvalidity}; }
+  bool wants_removals() const { return !removals.empty() || !orphans.empty(); }
 };
 
 struct PassCounts {
@@ -77,6 +79,7 @@ struct Pass {
   db::Fence fence;
   Borrowed source;
   Borrowed target;
+  std::vector<db::FolderRecord> records;  // as they were when the pass began
   std::vector<FolderWork> folders;
   std::vector<plan::FolderRow> vanished;  // rows whose folder is gone from the source
   std::set<std::string> listed;           // every name the source listed when the pass began
@@ -120,7 +123,8 @@ Task<void> adopt(Pass& pass, FolderWork& folder);
 Task<void> copy_messages(Pass& pass, FolderWork& folder);
 // flags.cpp
 Task<void> apply_flags(Pass& pass, FolderWork& folder);
-// removals.cpp
+// removals.cpp: find_orphans fills folder.orphans, but for those held
+Task<void> find_orphans(Pass& pass, FolderWork& folder);
 Task<void> apply_removals(Pass& pass);
 
 std::string status_text(const std::optional<imap::FolderStatus>& status);

@@ -15,9 +15,10 @@ bool unchanged(const Pass& pass, const FolderWork& folder) {
   // The look after an event trusts no STATUS, which may lag behind the server's own notification.
   constexpr std::size_t k_few_folders = 64;
   if (pass.item.cause == "echo" && pass.folders.size() <= k_few_folders) return false;
-  return !pass.full && row.memory && row.open_intents == 0 && !folder.source_status.empty() &&
-         !folder.target_status.empty() && row.source_status == folder.source_status &&
-         row.target_status == folder.target_status && row.subscribed == folder.source.subscribed;
+  return !pass.full && row.memory && row.open_intents == 0 && row.orphans.empty() &&
+         !folder.source_status.empty() && !folder.target_status.empty() &&
+         row.source_status == folder.source_status && row.target_status == folder.target_status &&
+         row.subscribed == folder.source.subscribed;
 }
 
 Task<void> sync_folder(Pass& pass, FolderWork& folder) {
@@ -51,6 +52,7 @@ Task<void> sync_folder(Pass& pass, FolderWork& folder) {
   co_await copy_messages(pass, folder);
   co_await apply_flags(pass, folder);
   folder.removals = std::exchange(folder.plan.remove, {});
+  co_await find_orphans(pass, folder);
 }
 
 // One folder's trouble never stops the others; a store's does.
@@ -66,6 +68,7 @@ Task<void> sync_folder_guarded(Pass& pass, FolderWork& folder) {
 }
 
 Task<void> plan_vanished(Pass& pass) {
+  if (pass.vanished.empty()) co_return;
   const auto records = co_await db::load_folders(pass.world.pool, pass.item.mailbox);
   for (const auto& row : pass.vanished) {
     const auto record =
@@ -75,8 +78,9 @@ Task<void> plan_vanished(Pass& pass) {
     folder.row = *record;
     for (const auto& mapped : co_await db::load_rows(pass.world.pool, folder.key()))
       folder.removals.push_back({mapped.source, mapped.target});
+    co_await find_orphans(pass, folder);
     folder.trouble = true;  // no checkpoint for a folder that goes
-    if (!folder.removals.empty()) pass.folders.push_back(std::move(folder));
+    if (folder.wants_removals()) pass.folders.push_back(std::move(folder));
   }
 }
 
@@ -141,14 +145,14 @@ Task<bool> run_pass(Pass& pass) {
     co_await plan_vanished(pass);
     const bool removals =
         !pass.vanished.empty() || std::any_of(pass.folders.begin(), pass.folders.end(),
-                                              [](const auto& f) { return !f.removals.empty(); });
+                                              [](const auto& f) { return f.wants_removals(); });
     settled = !removals || !co_await source_grew(pass);
     if (!settled)
       std::erase_if(pass.folders, [](const auto& f) { return !f.looked && f.source.name.empty(); });
   }
   if (!settled) {
     // The checkpoint must not pass deletions that were not made: the next pass has to see them again (law 8).
-    for (auto& folder : pass.folders) folder.trouble = folder.trouble || !folder.removals.empty();
+    for (auto& folder : pass.folders) folder.trouble = folder.trouble || folder.wants_removals();
     co_return false;
   }
   co_await apply_removals(pass);
@@ -182,11 +186,13 @@ Task<PassResult> reconcile(World& world, db::WorkItem item, bool dry_run) {
   pass.fence.link = pass.item.link;
   pass.fence.epoch = pass.item.epoch;
   pass.fence.reason = pass.item.cause;
-  pass.fence.run = co_await db::run_of(world.pool, pass.item.mailbox);
   if (pass.item.cause == "echo") world.sessions.forget(pass.item.source_store, pass.item.name);
   pass.source = co_await borrow(world, pass.item.source_store, pass.item.name, pass.item.mailbox);
   pass.target = co_await borrow(world, pass.item.target_store, pass.item.target_name, pass.item.mailbox);
-  if (!dry_run) co_await db::close_recovered_steps(world.pool, pass.fence);
+  auto start = co_await db::begin_pass(world.pool, pass.fence);
+  pass.records = std::move(start.folders);
+  // A pass that was taken before its run marked it compares less than the run asks for.
+  if (pass.full) pass.fence.run = start.run;
 
   co_await gather_folders(pass);
   co_await settle_subscriptions(pass);
@@ -200,6 +206,7 @@ Task<PassResult> reconcile(World& world, db::WorkItem item, bool dry_run) {
   }
   PassResult result;
   result.counts = pass.counts;
+  result.run = pass.fence.run;
   result.totals = totals_of(pass);
   result.complete = pass.full && !pass.soft_failure;
   result.again = !settled || pass.again;

@@ -10,6 +10,7 @@ namespace mirror::engine {
 
 struct PassResult {
   PassCounts counts;
+  base::RunId run{};  // the run this pass was for; 0: none
   db::MailboxTotals totals;
   bool complete = false;  // every folder was compared completely on both sides
   bool again = false;     // something changed meanwhile: another pass soon

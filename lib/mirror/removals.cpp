@@ -15,23 +15,36 @@ std::map<base::Uid, plan::MapRow> by_source(std::vector<plan::MapRow> rows) {
   return out;
 }
 
+// What goes from one folder, under one source UIDVALIDITY.
 struct Doomed {
   FolderWork* folder = nullptr;
+  db::FolderKey key;
   std::vector<plan::MapRow> rows;
+  base::UidSet released;  // by an operator
 };
 
 Task<std::vector<Doomed>> load_doomed(Pass& pass) {
   std::vector<Doomed> out;
   for (auto& folder : pass.folders) {
-    if (folder.removals.empty()) continue;
-    base::UidSet sources;
-    for (const auto& removal : folder.removals) sources.add(removal.source);
-    auto rows = by_source(co_await db::load_rows_of(pass.world.pool, folder.key(), std::move(sources), {}));
-    Doomed doomed;
-    doomed.folder = &folder;
-    for (const auto& removal : folder.removals)
-      if (const auto row = rows.find(removal.source); row != rows.end()) doomed.rows.push_back(row->second);
-    out.push_back(std::move(doomed));
+    if (!folder.removals.empty()) {
+      base::UidSet sources;
+      for (const auto& removal : folder.removals) sources.add(removal.source);
+      auto rows = by_source(co_await db::load_rows_of(pass.world.pool, folder.key(), std::move(sources), {}));
+      Doomed doomed{&folder, folder.key(), {}, {}};
+      for (const auto& removal : folder.removals) {
+        const auto row = rows.find(removal.source);
+        // The pair as it was planned: a row made since is another message's.
+        if (row != rows.end() && row->second.target == removal.target &&
+            !folder.row.held.contains(removal.source))
+          doomed.rows.push_back(row->second);
+      }
+      out.push_back(std::move(doomed));
+    }
+    std::map<base::UidValidity, std::vector<plan::MapRow>> by_uidvalidity;
+    for (const auto& orphan : folder.orphans) by_uidvalidity[orphan.source_uidvalidity].push_back(orphan.row);
+    for (auto& [uidvalidity, rows] : by_uidvalidity)
+      out.push_back(
+          {&folder, {folder.row.id, uidvalidity, folder.row.target_uidvalidity}, std::move(rows), {}});
   }
   co_return out;
 }
@@ -40,14 +53,12 @@ Task<std::vector<Doomed>> load_doomed(Pass& pass) {
 Task<void> guard(Pass& pass, std::vector<Doomed>& doomed) {
   plan::GuardInput input;
   input.added = pass.added;
-  for (const auto& folder : pass.folders) input.mapped += folder.row.mapped;
+  for (const auto& folder : pass.folders) input.mapped += folder.row.mapped + folder.orphans.size();
   input.removed_today = co_await db::removed_today(pass.world.pool, pass.item.mailbox);
-  std::map<FolderWork*, base::UidSet> released;
   for (auto& one : doomed) {
-    released[one.folder] = co_await db::released_removals(pass.world.pool, one.folder->key());
-    std::erase_if(one.rows, [&](const auto& row) { return one.folder->row.held.contains(row.source); });
+    one.released = co_await db::released_removals(pass.world.pool, one.key);
     for (const auto& row : one.rows)
-      if (!released[one.folder].contains(row.source))
+      if (!one.released.contains(row.source))
         input.removed.push_back({row.size, row.date, row.message_id_hash});
   }
   plan::GuardLimits limits;
@@ -58,12 +69,11 @@ Task<void> guard(Pass& pass, std::vector<Doomed>& doomed) {
   for (auto& one : doomed) {
     std::vector<db::RemovalResult> held;
     for (const auto& row : one.rows)
-      if (!released[one.folder].contains(row.source)) held.push_back({row.source, row.target});
-    std::erase_if(one.rows, [&](const auto& row) { return !released[one.folder].contains(row.source); });
+      if (!one.released.contains(row.source)) held.push_back({row.source, row.target});
+    std::erase_if(one.rows, [&](const auto& row) { return !one.released.contains(row.source); });
     pass.counts.held += held.size();
     if (!pass.dry_run && !held.empty())
-      co_await db::hold_removals(pass.world.pool, pass.fence, one.folder->key(), std::move(held),
-                                 verdict.reason);
+      co_await db::hold_removals(pass.world.pool, pass.fence, one.key, std::move(held), verdict.reason);
   }
 }
 
@@ -120,7 +130,7 @@ Task<void> remove_from(Pass& pass, Doomed& doomed) {
       pass.note(Failure("MRD-MIR-011", fmt::format("{} UID {}", folder.row.target_name, row.target)));
     }
   }
-  co_await db::save_lost(pass.world.pool, pass.fence, folder.key(), folder.row.target_name, std::move(lost));
+  co_await db::save_lost(pass.world.pool, pass.fence, doomed.key, folder.row.target_name, std::move(lost));
   if (expunge.empty()) co_return;
   const auto step = co_await db::open_step(pass.world.pool, pass.fence, folder.row.id, "expunge",
                                            fmt::format("{{\"messages\": {}}}", results.size()));
@@ -136,12 +146,20 @@ Task<void> remove_from(Pass& pass, Doomed& doomed) {
     co_return;
   }
   pass.counts.removed += results.size();
-  folder.row.mapped -= std::min<std::uint64_t>(folder.row.mapped, results.size());
-  co_await db::save_removals(pass.world.pool, pass.fence, folder.key(), step, folder.row.target_name,
+  if (doomed.key.source == folder.row.source_uidvalidity)
+    folder.row.mapped -= std::min<std::uint64_t>(folder.row.mapped, results.size());
+  co_await db::save_removals(pass.world.pool, pass.fence, doomed.key, step, folder.row.target_name,
                              std::move(results));
 }
 
 }  // namespace
+
+Task<void> find_orphans(Pass& pass, FolderWork& folder) {
+  folder.orphans.clear();
+  if (pass.dry_run || (folder.row.memory && folder.row.orphans.empty())) co_return;
+  folder.orphans = co_await db::load_orphans(pass.world.pool, folder.key());
+  std::erase_if(folder.orphans, [](const auto& orphan) { return orphan.held; });
+}
 
 Task<void> apply_removals(Pass& pass) {
   auto doomed = co_await load_doomed(pass);

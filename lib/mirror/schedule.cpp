@@ -60,6 +60,8 @@ Task<void> schedule(World& world, Gate& gate, Wake& wake) {
       co_await start_runs(world);
     }
     world.sessions.close_idle(!gate.open());
+    for (const auto& [store, traffic] : world.sessions.take_traffic())
+      co_await db::add_traffic(world.pool, store, traffic.octets_in, traffic.octets_out, traffic.copied);
     co_await wake.wait(k_tick);
   }
 }

@@ -160,10 +160,12 @@ void Sessions::forget(base::StoreId id, const std::string& owner) {
 }
 
 void Sessions::set_down(base::StoreId store, bool down) {
-  if (down)
+  if (down) {
     down_.insert(store);
-  else
+    up_.erase(store);
+  } else {
     down_.erase(store);
+  }
 }
 
 std::map<base::StoreId, Sessions::Traffic> Sessions::take_traffic() {

@@ -60,10 +60,15 @@ class Sessions {
   // A store known to be down or to refuse us is left alone by everybody but the prober.
   void set_down(base::StoreId store, bool down);
   bool is_down(base::StoreId store) const { return down_.contains(store); }
+  // A pass reached it: true the first time since it was down, or since the start.
+  bool set_up(base::StoreId store) { return up_.insert(store).second; }
 
   struct Traffic {
-    std::uint64_t octets_in = 0, octets_out = 0;
+    std::uint64_t octets_in = 0, octets_out = 0, copied = 0;
   };
+  void count_copied(base::StoreId target, std::uint64_t messages) {
+    if (messages > 0) traffic_[target].copied += messages;
+  }
   std::map<base::StoreId, Traffic> take_traffic();  // since the last call
 
  private:
@@ -84,7 +89,7 @@ class Sessions {
   std::multimap<std::string, Idle> idle_;
   std::map<base::StoreId, std::set<std::string>> refused_;  // owners refused since the last login that worked
   std::map<base::StoreId, Traffic> traffic_;
-  std::set<base::StoreId> down_;
+  std::set<base::StoreId> down_, up_;
 };
 
 }  // namespace mirror::engine

@@ -43,7 +43,10 @@ Task<bool> delete_folder(Pass& pass, const db::FolderRecord& record) {
     if (renamed.ok()) name = holding;
   }
   const auto selected = co_await pass.target->select(name, true);
-  const bool ours = selected && selected->exists == 0 && selected->uidvalidity == record.target_uidvalidity;
+  // 0: made by us and never looked into before it went.
+  const bool ours =
+      selected && selected->exists == 0 &&
+      (selected->uidvalidity == record.target_uidvalidity || base::raw(record.target_uidvalidity) == 0);
   co_await pass.target->unselect();
   if (!ours && name != record.target_name) (void)co_await pass.target->rename(name, record.target_name);
   if (!ours) {
@@ -96,8 +99,9 @@ Task<void> remove_vanished(Pass& pass) {
     }
     // Held messages keep their folder until an operator decides. Anything else left here is said and tried
     // again.
-    if (record->mapped > 0 && (!record->held.empty() || pass.counts.held > 0)) continue;
-    if (record->mapped > 0 || !co_await really_gone(pass, row)) {
+    const bool holds_ours = record->mapped > 0 || !record->orphans.empty();
+    if (holds_ours && (!record->held.empty() || pass.counts.held > 0)) continue;
+    if (holds_ours || !co_await really_gone(pass, row)) {
       pass.note(Failure("MRD-MIR-013", record->source_name));
       continue;
     }

@@ -48,6 +48,7 @@ struct PeerInfo {
   std::string subject;             // of the leaf
   std::string fingerprint_sha256;  // hex
   std::int64_t not_after_unix = 0;
+  bool resumed = false;  // the session of an earlier connection, without a certificate on the wire
 };
 
 class Stream {

@@ -69,6 +69,8 @@ std::string normal_pin(const std::string& given) {
   return pin;
 }
 
+using Session = std::unique_ptr<SSL_SESSION, decltype(&SSL_SESSION_free)>;
+
 struct Context {
   Context() : ssl(SSL_CTX_new(TLS_client_method())) {
     if (ssl == nullptr) refuse("MRD-NET-006", "TLS context");
@@ -77,9 +79,45 @@ struct Context {
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
 
+  // Sessions to resume, the newest last.
+  void keep(const std::string& peer, SSL_SESSION* session) {
+    constexpr std::size_t k_each = 8, k_peers = 256;
+    const std::lock_guard lock(mutex);
+    if (sessions.size() >= k_peers && !sessions.contains(peer)) sessions.clear();
+    auto& of_peer = sessions[peer];
+    if (of_peer.size() >= k_each) of_peer.erase(of_peer.begin());
+    of_peer.emplace_back(session, &SSL_SESSION_free);
+  }
+  Session take(const std::string& peer) {
+    const std::lock_guard lock(mutex);
+    const auto found = sessions.find(peer);
+    if (found == sessions.end() || found->second.empty()) return {nullptr, &SSL_SESSION_free};
+    Session& newest = found->second.back();
+    Session taken(newest.get(), &SSL_SESSION_free);
+    if (SSL_SESSION_get_protocol_version(newest.get()) >= TLS1_3_VERSION) {
+      (void)newest.release();
+      found->second.pop_back();
+    } else {
+      SSL_SESSION_up_ref(newest.get());
+    }
+    return taken;
+  }
+
   SSL_CTX* ssl;
   std::string pin;
+
+ private:
+  std::mutex mutex;
+  std::map<std::string, std::vector<Session>> sessions;
 };
+
+int keep_session(SSL* ssl, SSL_SESSION* session) {
+  auto* const context = static_cast<Context*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
+  const auto* const side = static_cast<const Side*>(SSL_get_app_data(ssl));
+  if (context == nullptr || side == nullptr || SSL_SESSION_is_resumable(session) != 1) return 0;
+  context->keep(side->peer, session);
+  return 1;  // ours now
+}
 
 // The pin alone decides: no chain, no name, no date. Whatever is refused is noted with the connection,
 // because a failed handshake forgets the certificate and an administrator needs its fingerprint.
@@ -96,7 +134,7 @@ int check_peer(X509_STORE_CTX* store, void* argument) {
   auto* const ssl =
       static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
   if (!good && leaf != nullptr && ssl != nullptr)
-    *static_cast<std::string*>(SSL_get_app_data(ssl)) =
+    static_cast<Side*>(SSL_get_app_data(ssl))->refused =
         subject_of(leaf) + " with SHA-256 " + fingerprint_of(leaf);
   return good ? 1 : 0;
 }
@@ -106,7 +144,9 @@ std::shared_ptr<Context> make_context(const TlsSettings& settings) {
   SSL_CTX_set_min_proto_version(out->ssl, TLS1_2_VERSION);
   SSL_CTX_set_mode(out->ssl, SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_options(out->ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
-  SSL_CTX_set_session_cache_mode(out->ssl, SSL_SESS_CACHE_OFF);
+  SSL_CTX_set_session_cache_mode(out->ssl, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+  SSL_CTX_sess_set_new_cb(out->ssl, &keep_session);
+  SSL_CTX_set_app_data(out->ssl, out.get());
   SSL_CTX_set_cert_verify_callback(out->ssl, &check_peer, out.get());
   if (!settings.pin_sha256.empty()) {
     out->pin = normal_pin(settings.pin_sha256);
@@ -128,6 +168,11 @@ std::shared_ptr<Context> make_context(const TlsSettings& settings) {
 }
 
 }  // namespace
+
+void offer_session(ssl_st* ssl, const std::string& peer) {
+  auto* const context = static_cast<Context*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
+  if (const auto session = context->take(peer)) SSL_set_session(ssl, session.get());
+}
 
 std::string openssl_words() {
   std::string words;

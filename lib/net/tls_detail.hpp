@@ -12,6 +12,7 @@
 #include "net/stream.hpp"
 
 struct ssl_ctx_st;
+struct ssl_st;
 struct x509_st;
 
 namespace mirror::net::detail {
@@ -20,6 +21,15 @@ namespace mirror::net::detail {
 // a context with the system's CAs costs milliseconds and a megabyte. Throws Failed MRD-NET-005 (CA) or 006
 // (client certificate). pin_sha256 must be 64 hex digits, else 005.
 std::shared_ptr<ssl_ctx_st> context_for(const TlsSettings& settings);
+
+// What a connection's callbacks need of it; the SSL's application data.
+struct Side {
+  std::string refused;  // the certificate that was refused, in words
+  std::string peer;     // whom a session may be resumed with: host, port and name
+};
+// Offers the server a session of an earlier connection to the same peer under the same settings, so that the
+// handshake needs no certificate. A ticket of TLS 1.3 is used once (RFC 8446, appendix C.4).
+void offer_session(ssl_st* ssl, const std::string& peer);
 
 // The newest words of OpenSSL's error queue; empties it.
 std::string openssl_words();

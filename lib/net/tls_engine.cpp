@@ -87,13 +87,23 @@ struct TlsEngine::State {
   std::unique_ptr<SSL, decltype(&SSL_free)> ssl{nullptr, &SSL_free};
   std::string name;  // what the certificate must be for
   bool pinned = false;
-  std::string refused;  // the certificate that was refused, in words
+  Side side;
+  bool failed = false;
+
+  // A session whose connection ended without close_notify would count as bad: a closed TCP connection is an
+  // ordinary end here, a failed one is not.
+  ~State() {
+    if (ssl && !failed && SSL_is_init_finished(ssl.get()) == 1)
+      SSL_set_shutdown(ssl.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+  }
 
   [[noreturn]] void refuse(int result) {
+    failed = true;
     const long verdict = SSL_get_verify_result(ssl.get());
     if (verdict != X509_V_OK && SSL_get_verify_mode(ssl.get()) != SSL_VERIFY_NONE) {
       const std::string why = pinned ? "it is not the pinned one" : X509_verify_cert_error_string(verdict);
-      const auto words = refused.empty() ? why : fmt::format("{}; the server shows {}", why, refused);
+      const auto words =
+          side.refused.empty() ? why : fmt::format("{}; the server shows {}", why, side.refused);
       throw Failed(Failure("MRD-NET-005", fmt::format("{}: {}", name, words)));
     }
     throw Failed(Failure("MRD-NET-006", fmt::format("{}: {} ({})", name, openssl_words(), result)));
@@ -113,7 +123,8 @@ TlsEngine::TlsEngine(const Endpoint& endpoint) : state_(std::make_unique<State>(
   BIO_set_init(bio, 1);
   SSL_set_bio(ssl, bio, bio);
   SSL_set_connect_state(ssl);
-  SSL_set_app_data(ssl, &state_->refused);
+  state_->side.peer = fmt::format("{}:{}/{}", endpoint.host, endpoint.port, state_->name);
+  SSL_set_app_data(ssl, &state_->side);
   X509_VERIFY_PARAM* const wanted = SSL_get0_param(ssl);
   if (is_address(state_->name)) {
     X509_VERIFY_PARAM_set1_ip_asc(wanted, state_->name.c_str());
@@ -122,6 +133,7 @@ TlsEngine::TlsEngine(const Endpoint& endpoint) : state_(std::make_unique<State>(
     X509_VERIFY_PARAM_set1_host(wanted, state_->name.data(), state_->name.size());
     SSL_set_tlsext_host_name(ssl, state_->name.c_str());
   }
+  offer_session(ssl, state_->side.peer);
 }
 
 TlsEngine::~TlsEngine() = default;
@@ -178,6 +190,7 @@ void TlsEngine::describe(PeerInfo& peer) const {
   const SSL* const ssl = state_->ssl.get();
   peer.protocol = SSL_get_version(ssl);
   peer.cipher = SSL_get_cipher_name(ssl);
+  peer.resumed = SSL_session_reused(ssl) == 1;
   const X509* const leaf = SSL_get0_peer_certificate(ssl);
   if (leaf == nullptr) return;
   peer.subject = subject_of(leaf);

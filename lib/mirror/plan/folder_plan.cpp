@@ -139,6 +139,19 @@ FolderPlan plan_folders(const std::vector<FolderRow>& rows, const std::vector<Li
   return plan;
 }
 
+void reject_rename(FolderPlan& plan, const RenameCandidate& candidate) {
+  const auto under_old_name = std::find_if(plan.fresh.begin(), plan.fresh.end(), [&](const auto& folder) {
+    return same_name(candidate.row.source_name, folder.name);
+  });
+  if (under_old_name == plan.fresh.end()) {
+    plan.vanished.push_back(candidate.row);
+  } else {
+    plan.kept.emplace_back(candidate.row, *under_old_name);
+    plan.fresh.erase(under_old_name);
+  }
+  plan.fresh.push_back(candidate.now);
+}
+
 std::vector<SubscriptionChange> plan_subscriptions(const std::map<std::string, bool>& wanted,
                                                    const std::vector<ListedFolder>& target,
                                                    const std::set<std::string>& out_of_scope) {

@@ -153,7 +153,7 @@ TEST_CASE(
   CHECK(resumed.at("state") == "mirroring");
   const std::string run(resumed.at("full_review_run").as_string());
   CHECK(served.get("/api/v1/runs/" + run).at("total") == 2);
-  CHECK(served.sql("select count(*) from dirty where full_compare") == "2");
+  CHECK(served.sql("select count(*) from run_mailbox where state = 'waiting' and run_id = " + run) == "2");
   CHECK(served.sql("select count(*) from audit where action like 'state.%'") == "2");
   CHECK(served.get("/api/v1/events?types=state.*").at("items").as_array().size() == 2);
 }

@@ -99,6 +99,10 @@ void Wire::close() {
 
 bool Wire::accept_tls(const Identity& identity, const std::string& client_ca, int highest_version) {
   context_ = SSL_CTX_new(TLS_server_method());
+  // One ticket key for all of a test's connections, as a server has for all of its own.
+  static std::array<unsigned char, 80> ticket_keys{1, 2, 3};
+  SSL_CTX_set_tlsext_ticket_keys(context_, ticket_keys.data(), static_cast<long>(ticket_keys.size()));
+  SSL_CTX_set_session_id_context(context_, ticket_keys.data(), 4);
   if (highest_version != 0) {
     SSL_CTX_set_security_level(context_, 0);
     SSL_CTX_set_max_proto_version(context_, highest_version);
@@ -138,13 +142,15 @@ std::string Wire::server_name() const {
   return name == nullptr ? "" : name;
 }
 
-Peer::Peer(std::function<void(Wire&)> serve) : listener_(listen_anywhere(port_)) {
+Peer::Peer(std::function<void(Wire&)> serve, int clients) : listener_(listen_anywhere(port_)) {
   ::signal(SIGPIPE, SIG_IGN);  // OpenSSL's socket BIO writes without MSG_NOSIGNAL
-  thread_ = std::thread([listener = listener_, serve = std::move(serve)] {
-    const int socket = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
-    if (socket < 0) return;
-    Wire wire(socket);
-    serve(wire);
+  thread_ = std::thread([listener = listener_, serve = std::move(serve), clients] {
+    for (int client = 0; client < clients; ++client) {
+      const int socket = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
+      if (socket < 0) return;
+      Wire wire(socket);
+      serve(wire);
+    }
   });
 }
 

@@ -46,8 +46,8 @@ class Wire {
 
 class Peer {
  public:
-  // serve runs on the thread once a client has connected.
-  explicit Peer(std::function<void(Wire&)> serve);
+  // serve runs on the thread, for one client after the other.
+  explicit Peer(std::function<void(Wire&)> serve, int clients = 1);
   ~Peer();  // waits for serve
   Peer(const Peer&) = delete;
   Peer& operator=(const Peer&) = delete;

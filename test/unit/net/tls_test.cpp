@@ -96,6 +96,27 @@ TEST_CASE("a server with a good chain and name is taken and described") {
   CHECK(std::abs(info.not_after_unix - (std::time(nullptr) + 3600)) < 300);
 }
 
+TEST_CASE("a second connection resumes the session of the first, and another peer's is not taken") {
+  const auto identity = issue({"DNS:localhost"});
+  const auto serve = [&](Wire& wire) {
+    if (wire.accept_tls(identity) && wire.read_exactly(5) == "hello") wire.write("world");
+  };
+  Peer peer(serve, 4);
+  const auto first = test::run(talk(tls(peer.port()))).second;
+  CHECK_FALSE(first.resumed);
+  const auto second = test::run(talk(tls(peer.port()))).second;
+  CHECK(second.resumed);
+  CHECK(second.fingerprint_sha256 == identity.fingerprint);
+  // Other settings trust otherwise: nothing that was verified under these counts there.
+  auto pinned = tls(peer.port());
+  pinned.tls_settings.pin_sha256 = identity.fingerprint;
+  CHECK_FALSE(test::run(talk(pinned)).second.resumed);
+  auto named = tls(peer.port());
+  named.host = "127.0.0.1";
+  named.tls_settings.server_name = "localhost";
+  CHECK_FALSE(test::run(talk(named)).second.resumed);
+}
+
 TEST_CASE("the end without a farewell is an end") {
   CHECK(outcome(issue({"DNS:localhost"}), [](Endpoint&) {}) == "ok");
 }

@@ -237,3 +237,20 @@ TEST_CASE("INBOX is one subscription in any spelling") {
   inbox.subscribed = true;
   CHECK(plan_subscriptions({{"INBOX", true}}, {inbox}, {}).empty());
 }
+
+TEST_CASE("a rename that the messages contradict leaves the row with its name") {
+  // A became B's number's owner: "A" was renamed to "B", and another "A" was made.
+  auto plan = plan_folders(rows_of({{"A", 7, 4}}), listed_of({{"A", 9, 2}, {"B", 7, 6}}));
+  REQUIRE(text(plan) == "+A A>B");
+  auto candidate = plan.renamed.front();
+  plan.renamed.clear();
+  reject_rename(plan, candidate);
+  CHECK(text(plan) == "+B =A");
+
+  plan = plan_folders(rows_of({{"A", 7, 4}}), listed_of({{"B", 7, 6}}));
+  REQUIRE(text(plan) == "A>B");
+  candidate = plan.renamed.front();
+  plan.renamed.clear();
+  reject_rename(plan, candidate);
+  CHECK(text(plan) == "+B -A");
+}
