@@ -24,7 +24,9 @@ std::unique_ptr<pqxx::connection> open_connection(const PoolSettings& settings) 
   pqxx::nontransaction setup(*connection);
   setup.exec(
       "set application_name = 'mirrord'; set client_encoding = 'UTF8'; set statement_timeout = '60s'; "
-      "set idle_in_transaction_session_timeout = '60s'; set timezone = 'UTC'");
+      "set idle_in_transaction_session_timeout = '60s'; set timezone = 'UTC'; "
+      // Keys and arrays: one plan serves every value, and planning costs more than most of them take.
+      "set plan_cache_mode = force_generic_plan");
   if (!settings.durable) setup.exec("set synchronous_commit = off");
   return connection;
 }
