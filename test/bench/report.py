@@ -171,9 +171,8 @@ def document(told, bench):
         lines += ["", f"mirrord's complete compare (`resync --all --wait`: every flag and UID from both servers): {full:.2f} s, "
                   f"CPU {medians.tool('full compare', 'mirrord'):.2f} s."]
     lines += _pass_table(medians, "delta", "Delta: a deposit, two flag changes and a deletion in every mailbox", _NAMES[1:])
-    lines += ["", "For mirrord: `resume --wait`, until every mailbox has been compared and is equal, opening the watchers included. It "
-              "begins at a tick of 1 s and is asked for each second at last, and so is the complete compare: up to 2 s of these "
-              "figures are waiting. Changes made while mirrord runs do not wait for a pass."]
+    lines += ["", "For mirrord: `resume --wait`, until every mailbox has been compared and is equal, opening the watchers included; its "
+              "end is asked for each 250 ms at last. Changes made while mirrord runs do not wait for a pass."]
     if bench.wires:
         lines += _wire_table(bench)
     if bench.delays:
