@@ -10,6 +10,7 @@ if __name__ == "__main__":  # as a script, test/ takes the place of test/lab/ on
 
 import argparse
 import json
+import os
 import pathlib
 import random
 import signal
@@ -185,6 +186,17 @@ def run(options):
         return demo.check() if options.check else demo.show()
 
 
+def on_end(number, _):
+    """Cleaning up is not interrupted again, and needs no terminal: the one that was closed cannot be written to."""
+    for other in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(other, signal.SIG_IGN)
+    if number == signal.SIGHUP:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+    sys.exit(128 + number)
+
+
 def main():
     parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__)
     parser.add_argument("--check", action="store_true", help="no terminal: 90 s of traffic, then compare; exit 0 when equal")
@@ -203,7 +215,7 @@ def main():
         options.seed = random.SystemRandom().randrange(1, 10 ** 6)
     # Every way of ending but SIGKILL goes through the lab's clean-up; children die by themselves even then.
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: sys.exit(143))
+        signal.signal(number, on_end)
     try:
         return run(options)
     except KeyboardInterrupt:
