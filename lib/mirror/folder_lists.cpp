@@ -214,6 +214,7 @@ Task<void> gather_folders(Pass& pass) {
     pass.on_target.push_back(listed_of(folder));
     if (folder.delimiter != 0) pass.target_delimiter = folder.delimiter;
   }
+  if (!pass.dry_run) co_await restore_holding_names(pass);
   for (const auto& folder : excluded)
     pass.out_of_scope.insert(plan::target_folder_name(folder.name, name_rules(pass, folder)));
   for (const auto& folder : in_scope)

@@ -96,7 +96,7 @@ std::vector<db::FolderRename> make_room(plan::FolderPlan& plan, const std::set<s
   std::vector<db::FolderRename> moved;
   for (auto& row : plan.vanished) {
     if (!goals.contains(row.target_name)) continue;
-    const std::string holding = fmt::format("mirrord-leaving-{}", row.id);
+    const std::string holding = holding_name(row.id);
     steps.push_back({row.target_name, holding});
     row.target_name = holding;
     row.source_name = holding;  // its old name belongs to another folder now
@@ -128,6 +128,20 @@ std::vector<Confirmed> with_names(const Pass& pass, const plan::FolderPlan& plan
 }
 
 }  // namespace
+
+std::string holding_name(base::FolderId folder) {
+  return fmt::format("mirrord-leaving-{}", folder);
+}
+
+Task<void> restore_holding_names(Pass& pass) {
+  for (const auto& record : pass.records) {
+    const plan::RenameStep back{holding_name(record.id), record.target_name};
+    if (back.from == back.to || find_on_target(pass, back.from) == nullptr ||
+        find_on_target(pass, back.to) != nullptr)
+      continue;
+    if (co_await rename_on_target(pass, record.id, back)) move_on_target(pass, back);
+  }
+}
 
 Task<void> confirm_renames(Pass& pass, plan::FolderPlan& plan) {
   for (auto& candidate : std::exchange(plan.renamed, {})) {

@@ -3,7 +3,7 @@
 // is in it.
 
 #include "base/fault.hpp"
-#include "mirror/pass.hpp"
+#include "mirror/folder_steps.hpp"
 
 namespace mirror::engine {
 
@@ -38,9 +38,10 @@ Task<bool> delete_folder(Pass& pass, const db::FolderRecord& record) {
   pass.permit();
   base::fault_point("folder.delete");
   if (alone) {
-    const std::string holding = fmt::format("mirrord-leaving-{}", record.id);
+    const std::string holding = holding_name(record.id);
     const auto renamed = co_await pass.target->rename(name, holding);
     if (renamed.ok()) name = holding;
+    base::fault_point("folder.leaving");
   }
   const auto selected = co_await pass.target->select(name, true);
   // 0: made by us and never looked into before it went.

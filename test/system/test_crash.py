@@ -82,7 +82,7 @@ POINTS = {
     "digests.committed": deposit, "append.answered": deposit, "window.saved": deposit, "checkpoint": deposit,
     "flags.step": change_flags, "flags.stored": change_flags, "expunge.step": expunge, "expunge.done": expunge,
     "folder.create": create, "folder.created": create, "folder.rename": rename, "folder.renamed": rename, "folder.names_saved": rename,
-    "folder.delete": remove, "folder.deleted": remove,
+    "folder.delete": remove, "folder.leaving": remove, "folder.deleted": remove,
 }
 
 
