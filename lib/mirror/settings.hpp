@@ -21,7 +21,7 @@ struct Settings {
   std::string profile_directory;
   std::string hook_directory;
   std::size_t workers = 4;  // mailboxes in parallel
-  Millis coalesce{5};       // between an event and the work, so that a burst is one pass
+  Millis coalesce{20};      // between an event and the work, so that a burst is one pass
   Millis echo{1500};  // after an event one more look this much later: a server's STATUS may lag behind its
                       // own notification
   Seconds pass_interval{60};  // the dispatcher looks at the table at least this often
