@@ -154,8 +154,11 @@ class Worker:
 
     def expunge(self, owner, name, uid):
         client = self.session(owner, name)
-        for tag in (client.send(f"UID STORE {uid} +FLAGS.SILENT (\\Deleted)"), client.send(f"UID EXPUNGE {uid}")):
-            client.finish(tag, "UID EXPUNGE")
+        # One after the other: pipelined, Dovecot's Maildir was seen to flag the message, answer OK and keep it.
+        client.command(f"UID STORE {uid} +FLAGS.SILENT (\\Deleted)")
+        _, untagged = client.command(f"UID EXPUNGE {uid}")
+        if not any(re.match(rb"\* \d+ EXPUNGE", chunks[0]) for chunks in untagged):
+            raise imapwire.WireError("UID EXPUNGE removed nothing")
         del self.box(owner)["folders"][name]["messages"][uid]
         return {"folder": name, "uid": uid}
 
