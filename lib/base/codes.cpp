@@ -252,6 +252,9 @@ constexpr auto k_codes = std::to_array<Code>({
      "names its host."},
     {"MRD-MIR-021", Scope::mailbox, Retry::later, "verify found differences",
      "mirrorctl verify lists each of them; mirrorctl resync NAME makes the mailbox equal."},
+    {"MRD-MIR-022", Scope::folder, Retry::later, "the target kept a message it was told to expunge",
+     "It is tried again by itself. If it goes on, look into the target's log; force-resync or reconstruct "
+     "repairs a folder's index."},
     {"MRD-NET-001", Scope::store, Retry::later, "the server cannot be reached",
      "Check that the server runs, host and port, and firewalls between: mirrorctl store test shows each "
      "step."},

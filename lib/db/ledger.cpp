@@ -89,6 +89,7 @@ void insert_history(Transaction& tx, const Fence& fence, const FolderKey& key, c
                  target.done(), flags.done(), digest.done(), size.done(), adopted.done());
 }
 
+// By "any": a join planned while the table was small would read all of it for every window.
 void answer_intents(Transaction& tx, const std::vector<Stored>& stored) {
   ArrayText ids, targets;
   for (const auto& s : stored)
@@ -97,8 +98,8 @@ void answer_intents(Transaction& tx, const std::vector<Stored>& stored) {
       targets.add(num(s.target));
     }
   tx.exec_params(
-      "update intent i set state = 'stored', target_uid = x.uid from unnest($1::bigint[], $2::bigint[]) "
-      "x(id, uid) where i.id = x.id",
+      "update intent set state = 'stored', target_uid = ($2::bigint[])[array_position($1::bigint[], id)] "
+      "where id = any($1::bigint[])",
       ids.done(), targets.done());
 }
 
@@ -139,8 +140,8 @@ Task<void> save_digests(Pool& pool, Fence fence, std::vector<Intent> intents) {
       add_digest(digests, i.digest);
     }
     tx.exec_params(
-        "update intent i set digest = x.digest from unnest($1::bigint[], $2::bytea[]) x(id, digest) where "
-        "i.id = x.id",
+        "update intent set digest = ($2::bytea[])[array_position($1::bigint[], id)] where id = "
+        "any($1::bigint[])",
         ids.done(), digests.done());
   });
 }

@@ -24,7 +24,6 @@ struct FolderKey {
 Task<std::vector<MapRow>> load_rows(Pool& pool, FolderKey key);
 // The rows named by either set.
 Task<std::vector<MapRow>> load_rows_of(Pool& pool, FolderKey key, UidSet source, UidSet target);
-// What the target told of messages just stored: size and date per target UID (what a deletion checks later).
 // Rows under an earlier source UIDVALIDITY whose copies are still on the target.
 struct Orphan {
   UidValidity source_uidvalidity{};
@@ -32,6 +31,7 @@ struct Orphan {
   bool held = false;  // its deletion waits for an operator
 };
 Task<std::vector<Orphan>> load_orphans(Pool& pool, FolderKey key);
+// Remembered flags that changed without a change on the target.
 Task<void> save_flags(Pool& pool, FolderKey key, std::vector<MapRow> rows);
 
 }  // namespace mirror::db

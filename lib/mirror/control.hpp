@@ -15,8 +15,7 @@ namespace mirror::engine {
 // commits, another cluster) starts suspended. Registers the node and frees what an earlier life left.
 Task<void> join_site(World& world);
 
-// Runs until cancelled. work: woken when the gate opens.
-// told: signalled when the gate opens or closes.
+// Runs until cancelled. told: signalled when the gate opens or closes.
 Task<void> control(World& world, Gate& gate, Wake& site, std::vector<Wake*> told, net::Offload& offload);
 
 // The site epoch and cluster identity this node has seen, in state_directory/site.

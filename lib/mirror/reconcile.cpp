@@ -181,6 +181,10 @@ Task<PassResult> reconcile(World& world, db::WorkItem item, bool dry_run) {
   pass.dry_run = dry_run;
   pass.full = pass.item.full_compare;
   pass.link = world.book.link(pass.item.link);
+  if (!pass.link) {  // applied a moment ago: its work came before the news of it
+    co_await world.book.reload();
+    pass.link = world.book.link(pass.item.link);
+  }
   if (!pass.link) throw base::Failed(Failure("MRD-CONF-004", fmt::format("link {}", pass.item.link)));
   pass.fence.mailbox = pass.item.mailbox;
   pass.fence.link = pass.item.link;

@@ -89,6 +89,22 @@ bool is_ours(const plan::MapRow& row, const Facts& facts) {
   return row.size == facts.size && row.date == facts.date;
 }
 
+// Servers are known that answer OK and keep a message: what is still there keeps its row, and is tried again.
+Task<void> leave_out_kept(Pass& pass, FolderWork& folder, const base::UidSet& expunged,
+                          std::vector<db::RemovalResult>& results) {
+  base::UidSet kept;
+  imap::FetchWhat what;
+  what.flags = false;
+  const auto reply = co_await pass.target->fetch(expunged, what, [&](const imap::MessageData& m) {
+    if (m.uid) kept.add(*m.uid);
+  });
+  if (!reply.ok()) throw base::Failed(imap::failure_of(reply, "FETCH", folder.row.target_name));
+  if (kept.empty()) co_return;
+  std::erase_if(results, [&](const auto& one) { return kept.contains(one.target); });
+  folder.trouble = true;
+  pass.note(Failure("MRD-MIR-022", fmt::format("{} UID {}", folder.row.target_name, kept.text())));
+}
+
 Task<void> remove_from(Pass& pass, Doomed& doomed) {
   FolderWork& folder = *doomed.folder;
   if (doomed.rows.empty()) co_return;
@@ -145,6 +161,7 @@ Task<void> remove_from(Pass& pass, Doomed& doomed) {
     pass.note(imap::failure_of(expunged, "EXPUNGE", folder.row.target_name));
     co_return;
   }
+  co_await leave_out_kept(pass, folder, expunge, results);
   pass.counts.removed += results.size();
   if (doomed.key.source == folder.row.source_uidvalidity)
     folder.row.mapped -= std::min<std::uint64_t>(folder.row.mapped, results.size());

@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """A test relay in front of an IMAP server: ends TLS with its own certificate, goes on by TLS, counts commands.
 
-relay.py --listen PORT --target HOST:PORT --cert F --key F --ca F --report totals.json [--hide REGEX]... [--wire-log DIR]
+relay.py --listen PORT --target HOST:PORT --cert F --key F --ca F --report totals.json [--hide REGEX]...
+         [--answers FILE] [--wire-log DIR]
 
 Commands are counted by name as the server would see them: "UID FETCH" is one name, the content of
 literals is never taken for a command, nor are the answers to an AUTHENTICATE or an IDLE.  The report
 (JSON: totals, connections, per connection) is rewritten twice a second and at the end.
 --hide takes capabilities whose whole name matches out of every CAPABILITY answer.
+--answers names a JSON object {command: answer}, read again whenever it changes: such a command (without literals)
+never reaches the server, the relay itself answers it, e.g. {"UID EXPUNGE": "OK done"}.
 --wire-log keeps each connection's lines as `C: ...` and `S: ...`, literals as their length.
 """
 
@@ -62,6 +65,51 @@ class Lines:
             yield "line", line, not match
 
 
+def command_name(line):
+    """Of a command's first line; "DATA" for a line that is no command."""
+    words = line.rstrip(b"\r\n").split(b" ")
+    name = words[1 if len(words) > 1 else 0].upper().decode("latin-1")
+    if len(words) < 2:
+        return name if name == "DONE" else "DATA"
+    if name == "UID" and len(words) > 2:
+        return "UID " + words[2].upper().decode("latin-1")
+    return name
+
+
+class Answers:
+    """The commands the relay answers itself, as its file says now."""
+
+    def __init__(self, path):
+        self.path, self.stamp, self.texts = path, None, {}
+
+    def of(self, name):
+        stamp = self.path.stat().st_mtime_ns
+        if stamp != self.stamp:
+            self.stamp, self.texts = stamp, json.loads(self.path.read_text())
+        return self.texts.get(name)
+
+
+class Filter:
+    """Cuts answered commands out of one connection's octets."""
+
+    def __init__(self, answers):
+        self.answers, self.lines, self.inside = answers, Lines(), False
+
+    def feed(self, data):
+        """(octets that go on, answers for the client)"""
+        onward, back = bytearray(), []
+        for kind, piece, end in self.lines.feed(data):
+            text = None
+            if kind == "line":
+                text = self.answers.of(command_name(piece)) if end and not self.inside else None
+                self.inside = not end
+            if text is None:
+                onward += piece
+            else:
+                back.append(piece.split(b" ")[0] + b" " + text.encode() + b"\r\n")
+        return bytes(onward), b"".join(back)
+
+
 class CommandCounter:
     """Follows the client's side of one connection; `counts` maps command names to numbers.
 
@@ -86,19 +134,15 @@ class CommandCounter:
                 self.command = None
 
     def _count(self, line):
-        words = line.rstrip(b"\r\n").split(b" ")
-        name = words[1 if len(words) > 1 else 0].upper().decode("latin-1")
-        if len(words) < 2:
-            if name != "DONE":
-                return "DATA"
-        elif name == "UID" and len(words) > 2:
-            name = "UID " + words[2].upper().decode("latin-1")
-        self.counts[name] += 1
+        name = command_name(line)
+        if name != "DATA":
+            self.counts[name] += 1
         return name
 
 
 class Relay:
-    def __init__(self, target, server_context, client_context, hide=(), report=None, wire_log=None):
+    def __init__(self, target, server_context, client_context, hide=(), report=None, wire_log=None, answers=None):
+        self.answers = answers
         self.target, self.server_context, self.client_context = target, server_context, client_context
         self.hide = [re.compile(pattern, re.IGNORECASE) for pattern in hide]
         self.report_file, self.wire_log = report, wire_log
@@ -120,7 +164,7 @@ class Relay:
         onward = None
         try:
             back, onward = await asyncio.open_connection(*self.target, ssl=self.client_context, limit=1 << 20)
-            pumps = [asyncio.ensure_future(self._to_server(reader, onward, counter, about, log)),
+            pumps = [asyncio.ensure_future(self._to_server(reader, onward, writer, counter, about, log)),
                      asyncio.ensure_future(self._to_client(back, writer, about, log))]
             # Either end closing ends both: a client that has gone must not leave a session behind.
             _, pending = await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
@@ -140,7 +184,8 @@ class Relay:
             if log:
                 log.close()
 
-    async def _to_server(self, reader, onward, counter, about, log):
+    async def _to_server(self, reader, onward, writer, counter, about, log):
+        answered = Filter(self.answers) if self.answers else None
         while data := await reader.read(65536):
             about["from_client"] += len(data)
             # Counted before it goes on: when an answer is seen, its command is in the report.
@@ -149,6 +194,9 @@ class Relay:
                     log.write(b"C: " + piece)
                 elif log and end:
                     log.write(b"C: (literal)\r\n")
+            if answered:
+                data, back = answered.feed(data)
+                writer.write(back)
             onward.write(data)
             await onward.drain()
 
@@ -205,7 +253,7 @@ class Relay:
 class RelayProcess:
     """The relay as a child of a lab, in front of one of its servers."""
 
-    def __init__(self, workdir, authority, server, name="relay", hide=(), wire_log=False):
+    def __init__(self, workdir, authority, server, name="relay", hide=(), wire_log=False, answers=False):
         from lab.process import Process, free_port
         self.workdir, self.name = workdir, name
         self.port, self.report_file = free_port(), workdir.data / f"{name}.json"
@@ -216,9 +264,19 @@ class RelayProcess:
                 "--report", self.report_file]
         for pattern in hide:
             argv += ["--hide", pattern]
+        self.answers_file = workdir.data / f"{name}-answers.json" if answers else None
+        if answers:
+            self.answer({})
+            argv += ["--answers", self.answers_file]
         if self.wire_log:
             argv += ["--wire-log", self.wire_log]
         self.process = Process(name, [str(part) for part in argv], workdir.log(name))
+
+    def answer(self, texts):
+        """From now on the relay answers these commands itself: {"UID EXPUNGE": "OK done"}."""
+        fresh = pathlib.Path(f"{self.answers_file}.new")
+        fresh.write_text(json.dumps(texts))
+        fresh.rename(self.answers_file)
 
     def start(self):
         from lab.process import wait_until
@@ -272,7 +330,8 @@ async def serve(options):
     if options.wire_log:
         pathlib.Path(options.wire_log).mkdir(parents=True, exist_ok=True)
     relay = Relay((host, int(port)), server_context, client_context, options.hide, options.report,
-                  pathlib.Path(options.wire_log) if options.wire_log else None)
+                  pathlib.Path(options.wire_log) if options.wire_log else None,
+                  Answers(pathlib.Path(options.answers)) if options.answers else None)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -290,6 +349,7 @@ def main():
     for name in ("cert", "key", "ca", "report"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--hide", action="append", default=[], metavar="REGEX")
+    parser.add_argument("--answers", metavar="FILE")
     parser.add_argument("--wire-log")
     options = parser.parse_args()
     asyncio.run(serve(options))
