@@ -2,27 +2,85 @@
 #include "base/fault.hpp"
 
 #ifdef MIRROR_FAULTS
+#include <atomic>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
+#include <map>
+#include <mutex>
 #include <stdexcept>
 #include <string>
 
 namespace mirror::base {
 
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr auto k_database_away = std::chrono::milliseconds(500);
+
+std::string setting(const char* name) {
+  const char* const text = std::getenv(name);
+  return text != nullptr ? text : "";
+}
+
+struct Plan {
+  std::string log = setting("MIRROR_STEP_LOG");
+  std::string kind, what = setting("MIRROR_STEP_DO");
+  long at = 0;
+  std::string point = setting("MIRROR_KILL_POINT");
+  long visit = std::max(1L, std::atol(setting("MIRROR_KILL_VISIT").c_str()));
+
+  Plan() {
+    const std::string step = setting("MIRROR_STEP");
+    const auto colon = step.rfind(':');
+    kind = step.substr(0, colon);
+    if (colon != std::string::npos) at = std::atol(step.c_str() + colon + 1);
+  }
+};
+
+const Plan& plan() {
+  static const Plan made;
+  return made;
+}
+
+std::atomic<Clock::rep> database_back{0};
+
+long count(const std::string& kind, std::string_view name) {
+  static std::mutex lock;
+  static std::map<std::string, long> counts;
+  const std::lock_guard guard(lock);
+  const long number = ++counts[kind];
+  if (!plan().log.empty())
+    std::ofstream(plan().log, std::ios::app) << kind << ' ' << number << ' ' << name << '\n';
+  return number;
+}
+
+}  // namespace
+
+Lost fault_step(std::string_view owner, std::string_view part, std::string_view name) {
+  if (plan().log.empty() && plan().at == 0) return Lost::nothing;
+  const std::string kind = owner.empty() ? std::string(part) : std::string(owner) + "." + std::string(part);
+  if (count(kind, name) != plan().at || kind != plan().kind) return Lost::nothing;
+  if (plan().what == "connection") return Lost::connection;
+  if (plan().what == "stop") {
+    std::raise(SIGSTOP);
+    return Lost::nothing;
+  }
+  if (plan().what != "database") std::raise(SIGKILL);
+  database_back = (Clock::now() + k_database_away).time_since_epoch().count();
+  return Lost::database;
+}
+
+bool fault_database_gone() {
+  return Clock::now().time_since_epoch().count() < database_back;
+}
+
 void fault_point(std::string_view name) {
-  static const char* const log_file = std::getenv("MIRROR_FAULT_LOG");
-  static const char* const at_text = std::getenv("MIRROR_KILL_AT");
-  static const char* const point = std::getenv("MIRROR_KILL_POINT");
-  static const char* const visit_text = std::getenv("MIRROR_KILL_VISIT");
-  static const long at = at_text != nullptr ? std::atol(at_text) : 0;
-  static const long visit = visit_text != nullptr ? std::atol(visit_text) : 1;
-  static long step = 0;
+  fault_step({}, "state", name);
   static long visits = 0;
-  ++step;
-  if (log_file != nullptr) std::ofstream(log_file, std::ios::app) << step << ' ' << name << '\n';
-  if (point != nullptr && name == point) ++visits;
-  if ((at != 0 && step == at) || (point != nullptr && name == point && visits == visit)) std::raise(SIGKILL);
+  if (!plan().point.empty() && name == plan().point && ++visits == plan().visit) std::raise(SIGKILL);
 }
 
 void fault_throw(std::string_view name) {

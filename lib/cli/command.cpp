@@ -120,6 +120,7 @@ Commands all_commands() {
   add_link_commands(commands);
   add_mailbox_commands(commands);
   add_run_commands(commands);
+  add_guard_commands(commands);
   add_quarantine_commands(commands);
   add_event_commands(commands);
   add_config_commands(commands);

@@ -84,6 +84,7 @@ void add_store_commands(Commands& commands);
 void add_link_commands(Commands& commands);
 void add_mailbox_commands(Commands& commands);
 void add_run_commands(Commands& commands);
+void add_guard_commands(Commands& commands);
 void add_quarantine_commands(Commands& commands);
 void add_event_commands(Commands& commands);
 void add_config_commands(Commands& commands);

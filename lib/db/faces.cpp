@@ -107,6 +107,18 @@ std::int64_t link_id_or_only(Transaction& tx, const std::string& name) {
   return rows[0][0].as<std::int64_t>();
 }
 
+std::int64_t mailbox_id(Transaction& tx, const std::string& link, const std::string& name) {
+  const auto rows = tx.exec_params(
+      "select m.id from mailbox m join link l on l.id = m.link_id where m.name = $1 and ($2 = '' or l.name = "
+      "$2) limit 2",
+      clean_text(name), clean_text(link));
+  if (rows.empty()) throw Refused(Refused::Why::not_found, fmt::format("no mailbox is named \"{}\"", name));
+  if (rows.size() > 1)
+    throw Refused(Refused::Why::invalid,
+                  fmt::format("several links have a mailbox \"{}\": name the link", name));
+  return rows[0][0].as<std::int64_t>();
+}
+
 std::int64_t parse_id(const std::string& id, const char* what) {
   std::int64_t number = 0;
   const auto [end, error] = std::from_chars(id.data(), id.data() + id.size(), number);

@@ -40,6 +40,8 @@ std::int64_t store_id(Transaction& tx, const std::string& name);
 std::int64_t link_id(Transaction& tx, const std::string& name);
 // The only link when name is empty; Refused invalid when there are several.
 std::int64_t link_id_or_only(Transaction& tx, const std::string& name);
+// link may be empty where the name is unique.
+std::int64_t mailbox_id(Transaction& tx, const std::string& link, const std::string& name);
 
 // An opaque id of the API as a number; Refused not_found for anything else.
 std::int64_t parse_id(const std::string& id, const char* what);

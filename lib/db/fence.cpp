@@ -6,6 +6,7 @@
 namespace mirror::db {
 
 void require_epoch(Transaction& tx, const Fence& fence) {
+  tx.of_a_pass = true;
   const auto lease = tx.exec_params("select 1 from lease where mailbox_id = $1 and epoch = $2 for share",
                                     base::raw(fence.mailbox), base::raw(fence.epoch));
   if (lease.empty())
@@ -14,6 +15,7 @@ void require_epoch(Transaction& tx, const Fence& fence) {
 }
 
 void require_writable(Transaction& tx, const Fence& fence) {
+  tx.of_a_pass = true;
   const auto site = tx.exec("select state from site for share");
   if (site.empty() || site[0][0].as<std::string>() != "mirroring")
     throw base::Failed(

@@ -4,6 +4,7 @@
 #include <pqxx/pqxx>
 
 #include "base/failure.hpp"
+#include "base/fault.hpp"
 #include "base/log.hpp"
 #include "db/transact_detail.hpp"
 #include "net/offload.hpp"
@@ -55,12 +56,15 @@ struct Pool::State {
   // `committing` tells, after a throw, whether the COMMIT may have left.
   void run_once(Line& line, Commit commit, const std::function<void(Transaction&)>& work, bool& committing) {
     committing = false;
+    if (base::fault_database_gone()) throw pqxx::broken_connection("lost on purpose");
     if (!line.connection) line.connection = open_connection(settings);
     Transaction tx(*line.connection, line.prepared);
     if (commit == Commit::relaxed) tx.exec("set local synchronous_commit = off");
     work(tx);
     committing = true;
     tx.commit();
+    if (tx.of_a_pass && base::fault_step({}, "commit") == base::Lost::database)
+      throw pqxx::in_doubt_error("lost on purpose");
   }
 };
 

@@ -18,6 +18,8 @@ class Transaction : public pqxx::work {
   Transaction(pqxx::connection_base& connection, Prepared& prepared)
       : pqxx::internal::namedclass("transaction"), pqxx::work(connection), prepared_(prepared) {}
 
+  bool of_a_pass = false;  // its COMMIT is a step (base/fault.hpp)
+
   // In place of pqxx's own, so that no call site can forget.
   template <class... Args>
   pqxx::result exec_params(const std::string& text, Args&&... args) {

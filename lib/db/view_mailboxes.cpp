@@ -41,17 +41,6 @@ std::string order_of(std::string sort) {
          ", m.name, m.id";
 }
 
-std::int64_t mailbox_id(Transaction& tx, const std::string& link, const std::string& name) {
-  const auto rows = tx.exec_params(
-      "select m.id from mailbox m join link l on l.id = m.link_id where m.name = $1 and ($2 = '' or l.name = "
-      "$2) limit 2",
-      clean_text(name), clean_text(link));
-  if (rows.empty()) throw Refused(Why::not_found, fmt::format("no mailbox is named \"{}\"", name));
-  if (rows.size() > 1)
-    throw Refused(Why::invalid, fmt::format("several links have a mailbox \"{}\": name the link", name));
-  return rows[0][0].as<std::int64_t>();
-}
-
 const char* const k_quarantine_view =
     "select q.id::text as id, l.name as link, m.name as mailbox, q.folder_name as folder, q.kind, "
     "q.source_uid, q.code, q.wanted, "

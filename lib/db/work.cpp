@@ -176,6 +176,7 @@ Task<bool> renew_lease(Pool& pool, MailboxId mailbox, Epoch epoch, Seconds lease
 
 Task<void> finish_work(Pool& pool, WorkEnd end) {
   co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
+    tx.of_a_pass = true;
     const std::int64_t id = base::raw(end.item.mailbox);
     const auto owned = tx.exec_params("delete from lease where mailbox_id = $1 and epoch = $2", id,
                                       base::raw(end.item.epoch));

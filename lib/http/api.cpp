@@ -41,6 +41,7 @@ Router make_router() {
   add_mailbox_routes(router);
   add_run_routes(router);
   add_event_routes(router);
+  add_guard_routes(router);
   add_quarantine_routes(router);
   add_service_routes(router);
   add_config_routes(router);

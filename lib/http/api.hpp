@@ -25,6 +25,7 @@ void add_link_routes(Router& router);
 void add_mailbox_routes(Router& router);
 void add_run_routes(Router& router);    // runs, reports, estimate
 void add_event_routes(Router& router);  // events, audit
+void add_guard_routes(Router& router);
 void add_quarantine_routes(Router& router);
 void add_service_routes(Router& router);
 void add_config_routes(Router& router);

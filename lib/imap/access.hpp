@@ -26,7 +26,8 @@ enum class LoginMethod {
 };
 
 struct Access {
-  std::string store;  // name, for messages and logs
+  std::string store;    // name, for messages and logs
+  std::string purpose;  // tells connections of one store apart where steps are counted (base/fault.hpp)
   net::Endpoint endpoint;
   LoginMethod method = LoginMethod::plain_authzid;
   std::string login;  // the trusted login; unused with own_password

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include "base/fault.hpp"
 #include "imap/connection_detail.hpp"
 #include "net/timeout.hpp"
 
@@ -16,6 +17,11 @@ constexpr std::size_t k_read_size = std::size_t{32} << 10;
 
 std::string_view result_word(const Reply& reply) {
   return reply.ok() ? "OK" : reply.status == Reply::Status::no ? "NO" : "BAD";
+}
+
+// A whole line or a whole literal was read.
+bool completes(const ResponseEvent& event) {
+  return std::holds_alternative<Response>(event) || std::holds_alternative<BodyEnd>(event);
 }
 
 }  // namespace
@@ -65,6 +71,7 @@ Task<void> Connection::flush() {
   co_await net::with_timeout(stream_->write(leaving), access_.command_limit,
                              access_.store + " does not read");
   require_usable();
+  if (base::fault_step(access_.store, access_.purpose + "flush") == base::Lost::connection) stream_->close();
 }
 
 Task<std::string> Connection::send(Command command) {
@@ -106,7 +113,12 @@ Task<Reply> Connection::run(Command command) {
 std::optional<ResponseEvent> Connection::ready_event() {
   auto event = parser_.next();
   if (event.has_error()) throw Failed(event.error());
-  if (event->has_value()) account(**event);
+  if (event->has_value()) {
+    if (completes(**event) &&
+        base::fault_step(access_.store, access_.purpose + "line") == base::Lost::connection)
+      stream_->close();
+    account(**event);
+  }
   return std::move(*event);
 }
 

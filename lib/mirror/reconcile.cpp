@@ -21,8 +21,22 @@ bool unchanged(const Pass& pass, const FolderWork& folder) {
          row.subscribed == folder.source.subscribed;
 }
 
+// What production shows again needs no deletion any more, held or not.
+Task<void> forget_recovered(Pass& pass, FolderWork& folder) {
+  if (folder.row.held.empty() || !folder.source_view.complete || pass.dry_run) co_return;
+  base::UidSet seen, back, left;
+  for (const auto& message : folder.source_view.messages) seen.add(message.uid);
+  const auto held = folder.row.held.expand(1'000'000);
+  if (!held) co_return;
+  for (const auto uid : *held) (seen.contains(uid) ? back : left).add(uid);
+  if (back.empty()) co_return;
+  folder.row.held = std::move(left);
+  co_await db::drop_held(pass.world.pool, folder.key(), std::move(back));
+}
+
 Task<void> sync_folder(Pass& pass, FolderWork& folder) {
   if (!co_await look_at(pass, folder, pass.full)) co_return;
+  co_await forget_recovered(pass, folder);
   const auto adopted_before = pass.counts.adopted;
   co_await adopt(pass, folder);
   // What was adopted may differ in flags: plan again from a complete look.

@@ -99,6 +99,13 @@ base::Failure Sessions::judge_refusal(const Store& store, const std::string& own
 net::Task<base::Result<std::unique_ptr<imap::Session>>> Sessions::open(std::shared_ptr<const Store> store,
                                                                        std::string owner,
                                                                        base::MailboxId mailbox) {
+  co_return co_await open_for("watch.", std::move(store), std::move(owner), mailbox);
+}
+
+net::Task<base::Result<std::unique_ptr<imap::Session>>> Sessions::open_for(std::string purpose,
+                                                                           std::shared_ptr<const Store> store,
+                                                                           std::string owner,
+                                                                           base::MailboxId mailbox) {
   using Opened = base::Result<std::unique_ptr<imap::Session>>;
   if (store->broken) co_return Opened(*store->broken);
   base::SecretText own_password;
@@ -108,7 +115,9 @@ net::Task<base::Result<std::unique_ptr<imap::Session>>> Sessions::open(std::shar
     if (!opened) co_return Opened(opened.error());
     own_password = std::move(*opened);
   }
-  auto session = co_await open_or_refusal(store->access, owner, std::move(own_password));
+  imap::Access access = store->access;
+  access.purpose = std::move(purpose);
+  auto session = co_await open_or_refusal(std::move(access), owner, std::move(own_password));
   if (!session) co_return Opened(judge_refusal(*store, owner, session.error()));
   refused_[store->record.id].clear();
   for (const auto cap : store->profile.required)
@@ -130,7 +139,7 @@ net::Task<base::Result<Borrowed>> Sessions::borrow(base::StoreId id, std::string
     idle_.erase(warm);
     if (session->usable()) co_return Borrowed(this, key, std::move(session), store);
   }
-  auto session = co_await open(store, owner, mailbox);
+  auto session = co_await open_for({}, store, owner, mailbox);
   if (!session) co_return base::Result<Borrowed>(session.error());
   co_return Borrowed(this, key, std::move(*session), store);
 }

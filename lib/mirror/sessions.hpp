@@ -73,6 +73,10 @@ class Sessions {
 
  private:
   friend class Borrowed;
+  net::Task<base::Result<std::unique_ptr<imap::Session>>> open_for(std::string purpose,
+                                                                   std::shared_ptr<const Store> store,
+                                                                   std::string owner,
+                                                                   base::MailboxId mailbox);
   struct Idle {
     std::unique_ptr<imap::Session> session;
     std::shared_ptr<const Store> store;

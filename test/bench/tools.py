@@ -11,6 +11,7 @@ import time
 from bench.corpus import for_each
 from lab import imapwire
 from lab.mirrord import Mirror
+from lab.postgres import Psql
 from lab.process import LabError
 from lab.state import Store
 
@@ -137,29 +138,6 @@ class Dsync(Tool):
         self.states[owner] = state.strip()
 
 
-class Psql:
-    """One connection kept open: `ask` gives the first value of the first row."""
-
-    def __init__(self, postgres, dsn):
-        self.child = subprocess.Popen([postgres.bin / "psql", "-X", "-q", "-A", "-t", "-d", dsn], stdin=subprocess.PIPE,
-                                      stdout=subprocess.PIPE, text=True, bufsize=1, cwd="/",
-                                      env={"LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin"})
-
-    def ask(self, question):
-        self.child.stdin.write(f"{question};\n\\echo end\n")
-        self.child.stdin.flush()
-        rows = []
-        while (line := self.child.stdout.readline()) != "end\n":
-            if not line:
-                raise LabError(f"psql ended at: {question}")
-            rows.append(line.rstrip("\n"))
-        return rows[0] if rows else ""
-
-    def close(self):
-        self.child.stdin.close()
-        self.child.wait(10.0)
-
-
 class Mirrord(Tool):
     """mirrord with its defaults.  It is suspended while the others run; PostgreSQL runs with fsync."""
 
@@ -177,7 +155,7 @@ class Mirrord(Tool):
         self.mirror.address_of = lambda side: ("127.0.0.1", self.ports[side])
         self.mirror.create().start()
         self.mirror.configure(mailboxes=[])
-        self.psql = Psql(self.lab.postgres, self.mirror.dsn)
+        self.psql = Psql(self.lab.postgres, f"bench-{self.dr.name}")
 
     def pids(self):
         return (self.mirror.process.pid, self.lab.postgres.process.pid)

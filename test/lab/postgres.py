@@ -135,3 +135,33 @@ class Postgres:
     def restart(self):
         self.stop()
         return self.start()
+
+
+class Psql:
+    """One connection kept open, for whoever asks often.  An error ends it."""
+
+    def __init__(self, postgres, database="mirrord", role="mirrord"):
+        self.child = subprocess.Popen([postgres.bin / "psql", "-X", "-q", "-A", "-t", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-d",
+                                       postgres.dsn_for(database, role)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                      text=True, bufsize=1, cwd="/", env={"LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin"})
+
+    def rows(self, question):
+        """Rows as lists of text."""
+        self.child.stdin.write(f"{question};\n\\echo end\n")
+        self.child.stdin.flush()
+        rows = []
+        while (line := self.child.stdout.readline()) != "end\n":
+            if not line:
+                raise LabError(f"psql ended at: {question}")
+            rows.append(line.rstrip("\n").split("\t"))
+        return rows
+
+    def ask(self, question):
+        """The first value of the first row."""
+        rows = self.rows(question)
+        return rows[0][0] if rows else ""
+
+    def close(self):
+        self.child.stdin.close()
+        self.child.wait(10.0)
+        self.child.stdout.close()

@@ -1,0 +1,220 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Breaks a mirror at every step of one pass, in every cell of what servers offer: scripts/test-faults [options]
+
+Without options: the form of scripts/test, one cell whole and eight fixed steps of each other one.
+
+After each break mirrord starts again and has to end with: both stores equal, nothing twice, no write on production, a
+further pass without a write, a history that explains every message on DR, no intent open, no stranger.
+"""
+
+import sys
+
+if __name__ == "__main__":  # as a script, test/ takes the place of test/faults/ on the path
+    import pathlib
+    sys.path[0] = str(pathlib.Path(__file__).resolve().parent.parent)
+
+import argparse
+import itertools
+import multiprocessing
+import pathlib
+import signal
+import subprocess
+import time
+import traceback
+
+from faults import cells
+from faults.bed import BREAKS, Bed, Broken
+from lab.lab import Lab
+from lab.mirrord import ROOT, build_folder
+
+FEWEST_STEPS = 100  # fewer in the base cell: something is not counted any more
+FIXED = 8
+OWNERS = 1200  # for one lane
+CHUNK = 25
+
+
+def chosen(steps, options, cell, how):
+    """The steps of this cell that are to be broken in this way."""
+    if options.step:
+        return [step for step in steps if f"{step[0]}:{step[1]}" in options.step]
+    if how == "connection":  # only a step on a connection can lose it
+        steps = [step for step in steps if "." in step[0]]
+    if how == "session":  # while octets are withheld, and after the whole command left
+        steps = [step for step in steps if step[2] in ("append.octets", "append.release", "append.answered")
+                 or step[0] == "dr.flush"]
+    if how == "die" and not options.every:
+        steps = [step for step in steps if step[3]]
+    if options.all or options.cell or cell is cells.WHOLE and how == "die":
+        return steps
+    # Spread over all kinds of steps, the same ones each time.
+    return [steps[len(steps) * n // FIXED] for n in range(min(FIXED, len(steps)))]
+
+
+class Lane:
+    """A lab of its own in a process of its own, working on chunks of steps."""
+
+    def __init__(self, options):
+        self.options, self.beds = options, {}
+
+    def work(self, tasks, results):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        owners = [f"f{n:05}" for n in range(OWNERS)]
+        with Lab(build_folder(), owners, fsync=False) as lab:
+            self.lab, self.owners = lab, iter(owners)
+            for task in iter(tasks.get, None):
+                try:
+                    self.one(task, results)
+                except Exception:  # pylint: disable=broad-except
+                    results.put(("failed", task, traceback.format_exc()))
+            for bed in self.beds.values():
+                bed.mirror.stop()
+        results.put(("ended", None, None))
+
+    def bed(self, cell):
+        if cell.name not in self.beds:
+            self.beds[cell.name] = Bed(self.lab, cell, self.owners).prepare()
+        self.beds[cell.name].use()
+        return self.beds[cell.name]
+
+    def one(self, task, results):
+        cell, how, steps = task
+        bed = self.bed(cells.by_name(cell))
+        if steps is None:
+            results.put(("steps", task, bed.steps))
+            return
+        for number, step in enumerate(steps):
+            begin, why = time.monotonic(), ""
+            again = 1 + number % 5 if how == "die" and number % 10 == 3 else None
+            try:
+                outcome = "ok" if bed.run(step[0], step[1], how, again) else "not reached"
+            except Broken as broken:
+                outcome, why = "broken", str(broken)
+            except Exception:  # pylint: disable=broad-except
+                outcome, why = "error", traceback.format_exc()
+            if outcome in ("broken", "error"):
+                why += f"\n{bed.mirror.process.log_tail(15)}"
+            results.put(("step", (cell, how, step, again), (outcome, why, time.monotonic() - begin)))
+
+
+class Run:
+    """Deals the steps out to the lanes and keeps the results."""
+
+    def __init__(self, options):
+        self.options = options
+        self.commit = subprocess.run(["git", "-C", str(ROOT), "rev-parse", "HEAD"], capture_output=True, text=True,
+                                     check=False).stdout.strip()
+        self.file = ROOT / "build/faults/results.tsv"
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        self.done = self.load() if options.resume else {}
+        self.bad, self.open, self.seconds, self.listed = [], 0, [], {}
+
+    def load(self):
+        """Steps that passed before, on this very commit."""
+        done = {}
+        if self.file.exists():
+            for line in self.file.read_text().splitlines():
+                commit, cell, how, kind, number, outcome = line.split("\t")[:6]
+                if commit == self.commit and outcome == "ok":
+                    done[cell, how, kind, int(number)] = outcome
+        return done
+
+    def wanted_cells(self):
+        if self.options.cell:
+            return [cells.by_name(name) for name in self.options.cell]
+        return cells.CELLS
+
+    def ways(self, cell):
+        if self.options.how:
+            return self.options.how
+        # Two cells lose their connections and their database as well: the richest and the poorest.
+        return BREAKS if self.options.all and cell in (cells.CELLS[0], cells.CELLS[-1]) else ("die",)
+
+    def go(self):
+        context = multiprocessing.get_context("spawn")
+        tasks, results = context.Queue(), context.Queue()
+        lanes = [context.Process(target=Lane(self.options).work, args=(tasks, results)) for _ in range(self.options.lanes)]
+        for lane in lanes:
+            lane.start()
+        for cell in self.wanted_cells():
+            self.put(tasks, (cell.name, "", None))
+        with open(self.file, "a" if self.options.resume else "w", encoding="utf-8") as out:
+            while self.open:
+                what, task, told = results.get()
+                self.take(tasks, out, what, task, told)
+        for _ in lanes:
+            tasks.put(None)
+        for lane in lanes:
+            lane.join()
+        return self.report()
+
+    def put(self, tasks, task):
+        self.open += 1 if task[2] is None else len(task[2])
+        tasks.put(task)
+
+    def take(self, tasks, out, what, task, told):
+        if what == "failed":
+            self.open -= 1 if task[2] is None else len(task[2])
+            self.bad.append((task, told))
+            print(f"not ok - {task[0]} {task[1]}: {told}", flush=True)
+            return
+        self.open -= 1
+        if what == "steps":
+            self.deal(tasks, task[0], told)
+            return
+        cell, how, step, again = task
+        outcome, why, seconds = told
+        self.seconds.append(seconds)
+        place = f"{cell} {how} {step[0]}:{step[1]} {step[2]}".rstrip() + (f", then state:{again}" if again else "")
+        out.write("\t".join((self.commit, cell, how, step[0], str(step[1]), outcome, step[2], f"{seconds:.1f}", why.replace("\n", " | "))) + "\n")
+        out.flush()
+        if outcome in ("broken", "error"):
+            self.bad.append((place, why))
+        if outcome != "ok" or self.options.verbose:
+            print(f"{'not ok' if outcome in ('broken', 'error') else 'ok'} - {place}: {outcome} {why}", flush=True)
+
+    def deal(self, tasks, name, steps):
+        cell = cells.by_name(name)
+        self.listed[name] = steps
+        if self.options.list:
+            return
+        if cell is cells.WHOLE and len(steps) < FEWEST_STEPS:
+            self.bad.append((name, f"only {len(steps)} steps"))
+        for how in self.ways(cell):
+            todo = [step for step in chosen(steps, self.options, cell, how) if (name, how, step[0], step[1]) not in self.done]
+            for at in range(0, len(todo), CHUNK):
+                self.put(tasks, (name, how, todo[at:at + CHUNK]))
+
+    def report(self):
+        if self.options.list:
+            for name, steps in self.listed.items():
+                print(f"{name}: {len(steps)} steps")
+                for kind, number, word, apart in steps:
+                    print(f"  {kind}:{number} {word}".rstrip() + ("" if apart else "  (as the one before)"))
+            return 0
+        for name, steps in self.listed.items():
+            print(f"# {name}: {len(steps)} steps, {sum(step[3] for step in steps)} that differ in what was sent before")
+        for place, why in self.bad:
+            print(f"not ok - {place}: {why}")
+        mean = sum(self.seconds) / len(self.seconds) if self.seconds else 0.0
+        print(f"# {len(self.seconds)} breaks, {mean:.1f} s each")
+        print(f"{len(self.seconds) - len(self.bad)} passed, {len(self.bad)} failed")
+        return 1 if self.bad or not self.seconds and not self.done else 0
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="scripts/test-faults", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--all", action="store_true", help="every step of every cell by death; of two cells by every other way too")
+    parser.add_argument("--every", action="store_true", help="by death also at the steps before which nothing new was sent")
+    parser.add_argument("--list", action="store_true", help="prints the steps and breaks nothing")
+    parser.add_argument("--cell", action="append", default=[], metavar="NAME", help="only this cell, whole (may be repeated)")
+    parser.add_argument("--how", action="append", default=[], choices=BREAKS, help="only in this way (may be repeated)")
+    parser.add_argument("--step", action="append", default=[], metavar="KIND:N", help="only this step (may be repeated)")
+    parser.add_argument("--lanes", type=int, default=3, help="labs at once (3)")
+    parser.add_argument("--resume", action="store_true", help="leaves out what passed before on the same commit")
+    parser.add_argument("--verbose", action="store_true", help="a line for each step")
+    return Run(parser.parse_args()).go()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

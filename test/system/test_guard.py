@@ -1,0 +1,153 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The mass-delete guard: what production loses at once stays on DR until an operator looks at the exact pairs and lets them go."""
+
+import pathlib
+import random
+import shutil
+import subprocess
+import sys
+
+sys.path[0] = str(pathlib.Path(__file__).resolve().parent.parent)
+
+from lab import samples
+from lab.cases import Cases
+from lab.lab import Lab
+from lab.mirrord import Mirror, build_folder
+from lab.process import wait_until
+
+cases = Cases()
+OWNER, OTHER = "1001", "1002"
+COUNT = 40
+
+
+def made(name, count):
+    return [(samples.make("text", random.Random(f"{name} {n}")).body, [], samples.NOW) for n in range(count)]
+
+
+def production(mirror, owner=OWNER):
+    return mirror.store("production").connect(owner)
+
+
+def on_dr(mirror, folder="INBOX"):
+    with mirror.store("dr").connect(OWNER) as client:
+        client.select(folder, examine=True)
+        return len(client.fetch("FLAGS"))
+
+
+def empty(mirror, folder, uids="1:*"):
+    with production(mirror) as client:
+        client.select(folder)
+        client.command(f"UID STORE {uids} +FLAGS (\\Deleted)")
+        client.command("EXPUNGE")
+
+
+def work_folder(mirror):
+    return mirror.lab.production.mail / OWNER / "Maildir/.Work"
+
+
+def held(mirror):
+    return mirror.status()["counts"]["held"]
+
+
+def resync(mirror):
+    """A complete compare; held deletions make it end with a difference."""
+    mirror.ctl("resync", OWNER, "--wait", codes=(0, 5))
+
+
+@cases.add
+def the_first_copy(mirror):
+    for owner in (OWNER, OTHER):
+        with production(mirror, owner) as client:
+            client.append("INBOX", made(f"inbox {owner}", COUNT))
+            client.command("CREATE Work")
+            client.append("Work", made(f"work {owner}", COUNT))
+    mirror.configure(link="guard_percent = 20\n")
+    mirror.wait_equal(60)
+    mirror.saved_work = mirror.lab.workdir.data / "saved-work"
+    subprocess.run(["cp", "-a", str(work_folder(mirror)), str(mirror.saved_work)], check=True)
+
+
+@cases.add
+def an_emptied_folder_is_held_and_told(mirror):
+    empty(mirror, "INBOX")
+    empty(mirror, "Work")
+    wait_until(lambda: held(mirror) == 2 * COUNT, "every deletion to be held", 40.0)
+    problem, = [row for row in mirror.status()["problems"] if row["kind"] == "held"]
+    assert problem["code"] == "MRD-MIR-005" and "mirrorctl guard" in problem["next_step"], problem
+    assert on_dr(mirror) == COUNT and on_dr(mirror, "Work") == COUNT
+
+
+@cases.add
+def new_messages_flow_meanwhile(mirror):
+    with production(mirror) as client:
+        client.append("INBOX", made("later", 1))
+    wait_until(lambda: on_dr(mirror) == COUNT + 1, "the new message on DR", 20.0)
+    assert held(mirror) == 2 * COUNT
+
+
+@cases.add
+def the_list_names_folders_and_the_exact_pairs(mirror):
+    rows = mirror.ctl("guard", "list")["items"]
+    assert [(row["mailbox"], row["folder"], row["deletions"]) for row in rows] == [(OWNER, "INBOX", COUNT), (OWNER, "Work", COUNT)], rows
+    shown = mirror.ctl("guard", "show", OWNER)["items"]
+    assert len(shown) == 2 * COUNT, len(shown)
+    first = shown[0]
+    assert first["folder"] == "INBOX" and first["source_uid"] == 1 and first["target_uid"] and first["size"], first
+    assert first["internaldate"].startswith("2025-"), first
+
+
+@cases.add
+def what_production_shows_again_is_held_no_more(mirror):
+    """As after a restore of production's storage: the messages come back under their UIDs."""
+    mirror.stop()
+    mirror.lab.production.stop()
+    shutil.rmtree(work_folder(mirror))
+    subprocess.run(["cp", "-a", str(mirror.saved_work), str(work_folder(mirror))], check=True)
+    mirror.lab.production.start()
+    mirror.start()
+    resync(mirror)
+    wait_until(lambda: held(mirror) == COUNT, "only INBOX's to be held", 40.0)
+    assert on_dr(mirror, "Work") == COUNT
+
+
+@cases.add
+def a_release_wants_a_reason_and_the_number_seen(mirror):
+    assert mirror.try_ctl("guard", "release", OWNER)[0] == 2
+    code, _, err = mirror.try_ctl("guard", "release", OWNER, "--reason", "checked", "--expected", str(COUNT - 1))
+    assert code != 0 and f"{COUNT} deletions are held" in err, (code, err)
+    code, _, err = mirror.try_ctl("guard", "release", "nobody", "--reason", "checked")
+    assert code != 0 and "no mailbox is named" in err, (code, err)
+    code, _, err = mirror.try_ctl("guard", "release", OWNER, "--reason", "checked", "--expected", "many")
+    assert code == 2, (code, err)
+    assert held(mirror) == COUNT
+
+
+@cases.add
+def one_message_is_released_alone(mirror):
+    assert mirror.ctl("guard", "release", OWNER, "--folder", "INBOX", "--uid", "3", "--reason", "this one")["released"] == 1
+    wait_until(lambda: on_dr(mirror) == COUNT, "one message less on DR", 30.0)
+    wait_until(lambda: held(mirror) == COUNT - 1, "the others still held", 10.0)
+
+
+@cases.add
+def the_rest_is_released_and_both_stores_are_equal(mirror):
+    assert mirror.ctl("guard", "release", OWNER, "--expected", str(COUNT - 1), "--reason", "the owner did it")["released"] == COUNT - 1
+    mirror.wait_equal(60)
+    assert held(mirror) == 0 and mirror.ctl("guard", "list")["items"] == []
+    told = mirror.try_ctl("events", "--limit", "200", "--type", "guard.*")[1]
+    assert "guard.held" in told and "guard.released" in told and "the owner did it" in told, told
+
+
+@cases.add
+def production_was_only_read(mirror):
+    mirror.assert_production_untouched()
+
+
+def main():
+    with Lab(build_folder(), [OWNER, OTHER], fsync=False, relay=True) as lab, Mirror(lab) as mirror:
+        return cases.run(mirror, sys.argv[1] if len(sys.argv) > 1 else "")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
