@@ -99,9 +99,11 @@ void fault_throw(std::string_view name) {
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
 // libpqxx 6 forgets the result that told it of a lost connection; everything else that leaks is ours to mend.
+// NOLINTBEGIN(bugprone-reserved-identifier): the name is LeakSanitizer's.
 extern "C" const char* __lsan_default_suppressions();
 extern "C" const char* __lsan_default_suppressions() {
   return "leak:libpqxx\n";
 }
+// NOLINTEND(bugprone-reserved-identifier)
 #endif
 #endif

@@ -56,10 +56,8 @@ net::Task<bool> serve_one(const PostSettings& settings, const PostHandler& handl
     status = 413;
   } else if (error == bhttp::error::header_limit) {
     status = 431;
-  } else if (error == bhttp::error::end_of_stream || error == bhttp::error::partial_message ||
-             error == beast::error::timeout) {
-    co_return false;
-  } else if (error && error.category() == bhttp::make_error_code(bhttp::error::bad_method).category()) {
+  } else if (error && error != bhttp::error::end_of_stream && error != bhttp::error::partial_message &&
+             error.category() == bhttp::make_error_code(bhttp::error::bad_method).category()) {
     status = 400;
   } else if (error) {
     co_return false;

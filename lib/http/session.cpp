@@ -21,7 +21,7 @@ constexpr std::uint32_t k_header_limit = 16 * 1024;
 
 std::string request_id_of(const WireRequest& wire) {
   const auto given = wire["X-Request-Id"];
-  const std::string text(given.data(), given.size());
+  std::string text(given.data(), given.size());
   const bool good = !text.empty() && text.size() <= 64 &&
                     text.find_first_not_of(
                         "0123456789abcdefghijklmnopqrstuvwxyz"

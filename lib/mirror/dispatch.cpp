@@ -216,8 +216,10 @@ Task<void> dispatch(World& world, Gate& gate, Wake& wake) {
         take.bulk = world.settings.workers - std::min(world.settings.workers, group.size());
         take.lease = world.settings.lease;
         auto items = co_await db::take_work(world.pool, take);
-        for (auto& item : items)
-          group.spawn("pass " + item.name, work_on_guarded(world, gate, wake, std::move(item)));
+        for (auto& item : items) {
+          const std::string name = "pass " + item.name;
+          group.spawn(name, work_on_guarded(world, gate, wake, std::move(item)));
+        }
         pause = items.empty() ? co_await db::next_due(world.pool, interval) : Millis(0);
       }
       if (!gate.open()) {

@@ -9,7 +9,7 @@ namespace mirror::engine {
 
 namespace {
 
-constexpr std::size_t k_longest_line = 16 * 1024;
+constexpr std::size_t k_longest_line = std::size_t{16} << 10;
 constexpr std::size_t k_most_lines = 200;
 constexpr std::int64_t k_expiry_warning_days = 14;
 

@@ -18,7 +18,7 @@ namespace {
 namespace json = boost::json;
 namespace log = base::log;
 
-constexpr std::size_t k_longest_line = 16 * 1024;
+constexpr std::size_t k_longest_line = std::size_t{16} << 10;
 constexpr std::string_view k_kinds[] = {"login", "deposit", "flag", "deletion", "greeting", "folder"};
 
 std::string text_member(const json::object& object, std::string_view name) {
@@ -64,7 +64,7 @@ class Stream {
   Task<void> read() {
     if (buffer_.size() > k_longest_line)
       throw base::Failed(Failure("MRD-IMAP-005", settings_.store + ": event stream"));
-    std::array<char, 16 * 1024> piece{};
+    std::array<char, std::size_t{16} << 10> piece{};
     const auto got = co_await net::with_timeout(wire_->read_some(piece), settings_.silence,
                                                 "event stream of " + settings_.store);
     if (got == 0) throw base::Failed(Failure("MRD-NET-003", settings_.store + ": event stream"));

@@ -42,9 +42,7 @@ class Classifier {
     const auto& now = *event.status;
     if (same(now, last)) return "";  // the answer to NOTIFY itself repeats what is known
     std::string kind = "flag";
-    if (now.uidnext && last.uidnext && *now.uidnext > *last.uidnext)
-      kind = "deposit";
-    else if (now.uidnext && !last.uidnext)
+    if (now.uidnext && (!last.uidnext || *now.uidnext > *last.uidnext))
       kind = "deposit";
     else if (now.messages && last.messages && *now.messages < *last.messages)
       kind = "deletion";

@@ -23,7 +23,7 @@ using base::Failure;
 using boost::system::error_code;
 
 // Plain text per turn of the writer: bounds the ciphertext held at a time.
-constexpr std::size_t k_write_slice = 64 * 1024;
+constexpr std::size_t k_write_slice = std::size_t{64} << 10;
 // Reads that need no wait are served without the loop; after so many the others get their turn.
 constexpr unsigned k_turns = 16;
 

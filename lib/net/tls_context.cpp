@@ -93,12 +93,13 @@ struct Context {
     const auto found = sessions.find(peer);
     if (found == sessions.end() || found->second.empty()) return {nullptr, &SSL_SESSION_free};
     Session& newest = found->second.back();
-    Session taken(newest.get(), &SSL_SESSION_free);
+    Session taken(nullptr, &SSL_SESSION_free);
     if (SSL_SESSION_get_protocol_version(newest.get()) >= TLS1_3_VERSION) {
-      (void)newest.release();
+      taken = std::move(newest);
       found->second.pop_back();
     } else {
       SSL_SESSION_up_ref(newest.get());
+      taken.reset(newest.get());
     }
     return taken;
   }

@@ -20,7 +20,7 @@ using base::Failed;
 using base::Failure;
 
 // A peer may ask for key updates without end while we have nothing to write.
-constexpr std::size_t k_most_unasked_output = 64 * 1024;
+constexpr std::size_t k_most_unasked_output = std::size_t{64} << 10;
 
 // A memory BIO whose buffers are ours: they go back to the allocator when a connection is idle.
 struct Buffers {

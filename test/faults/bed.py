@@ -249,14 +249,20 @@ class Bed:
 
 
 def steps_of(log):
-    """Without the watchers' steps, which depend on the moment."""
-    steps, quiet = [], False
+    """The steps of the first pass, up to its last COMMIT, without the watchers' steps: both depend on the moment."""
+    steps, quiet, commits_left = [], False, None
     for line in log.splitlines():
         kind, number, name = line.split(" ", 2)
         if ".watch." not in kind:
             steps.append((kind, int(number), name, not (quiet and kind.endswith(".line"))))
         # Between two lines that were read nothing leaves mirrord: to die at either leaves the same world behind.
         quiet = kind.endswith(".line")
+        if name == "checkpoint":
+            commits_left = 2  # the checkpoint's own and the end of the work
+        elif kind == "commit" and commits_left:
+            commits_left -= 1
+            if commits_left == 0:
+                break
     return sorted(steps)
 
 
