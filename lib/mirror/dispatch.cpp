@@ -183,18 +183,39 @@ Task<void> work_on(World& world, Gate& gate, Wake& wake, db::WorkItem item) {
   wake.signal();
 }
 
-// A database that is away ends the piece of work, not the dispatcher: the lease runs out and the row is taken
-// again.
+// Gives the lease back as soon as the database answers; by itself it would run out a minute later.
+Task<void> let_go_later(World& world, db::WorkItem item) {
+  const auto end = world.clock.now() + world.settings.lease;
+  db::WorkEnd unfinished;
+  unfinished.item = std::move(item);
+  unfinished.postponed = true;
+  for (Millis pause{200}; world.clock.now() < end; pause = std::min(pause * 2, Millis(5000))) {
+    co_await net::sleep_for(pause);
+    try {
+      co_await db::finish_work(world.pool, unfinished);
+      co_return;
+    } catch (const base::Failed&) {
+      // still away
+    }
+  }
+}
+
+// A database that is away ends the piece of work, not the dispatcher: the row is taken again.
 Task<void> work_on_guarded(World& world, Gate& gate, Wake& wake, db::WorkItem item) {
-  const std::string name = item.name;
+  bool unrecorded = false;
   try {
-    co_await work_on(world, gate, wake, std::move(item));
+    co_await work_on(world, gate, wake, item);
   } catch (const base::Failed& failed) {
-    log::error("pass.unrecorded", "the end of a pass could not be recorded; its lease will run out",
-               {{"mailbox", name},
+    unrecorded = true;
+    log::error("pass.unrecorded",
+               "the end of a pass could not be recorded; it is repeated when the database answers",
+               {{"mailbox", item.name},
                 {"code", std::string(failed.failure().code())},
                 {"err", failed.failure().detail()}});
   }
+  if (!unrecorded) co_return;
+  co_await let_go_later(world, std::move(item));
+  wake.signal();
 }
 
 }  // namespace
@@ -206,6 +227,8 @@ Task<void> dispatch(World& world, Gate& gate, Wake& wake) {
   const std::size_t places = world.settings.workers + 1;  // the last one is for live work alone
   std::exception_ptr error;
   try {
+    // Started again after a failure: nothing is in flight, so what this node still holds is left over.
+    co_await db::free_leases_of(world.pool, world.settings.node);
     for (;;) {
       base::fault_throw("reconcile");
       Millis pause = interval;
