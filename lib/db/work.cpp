@@ -155,8 +155,12 @@ Task<std::vector<WorkItem>> take_work(Pool& pool, TakeSettings settings) {
 
 Task<Millis> next_due(Pool& pool, Millis limit) {
   co_return co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
+    // A row that waits for its mailbox's retry is due when that is.
     const auto row = tx.exec1(
-        "select extract(epoch from min(due_at) - now())::float8 from dirty where due_at > now() - interval "
+        "select extract(epoch from min(at) - now())::float8 from (select greatest(d.due_at, r.due_at) as at "
+        "from "
+        "dirty d left join retry r on r.mailbox_id = d.mailbox_id and r.blocking) x where at > now() - "
+        "interval "
         "'1 s'");
     if (row[0].is_null()) return limit;
     const auto wait = Millis(static_cast<std::int64_t>(row[0].as<double>() * 1000.0) + 1);

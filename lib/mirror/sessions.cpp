@@ -65,18 +65,19 @@ void Borrowed::give_back() noexcept {
 
 namespace {
 
-// Some servers close the connection when the owner is unknown to them, without a word: while others get in,
-// that is this mailbox's trouble, not the store's.
+// The connection ended without a verdict on the login.
+bool is_closed(const base::Failure& failure) {
+  return failure.code() == "MRD-NET-003" || failure.code() == "MRD-IMAP-002";
+}
+
 net::Task<base::Result<std::unique_ptr<imap::Session>>> open_or_refusal(imap::Access access,
                                                                         std::string owner,
                                                                         base::SecretText password) {
   try {
     co_return co_await imap::Session::open(std::move(access), std::move(owner), std::move(password));
   } catch (const base::Failed& failed) {
-    const auto code = failed.failure().code();
-    if (code != "MRD-NET-003" && code != "MRD-IMAP-002") throw;
-    co_return base::Result<std::unique_ptr<imap::Session>>(
-        base::Failure("MRD-IMAP-011", failed.failure().detail()));
+    if (!is_closed(failed.failure())) throw;
+    co_return base::Result<std::unique_ptr<imap::Session>>(failed.failure());
   }
 }
 
@@ -85,12 +86,17 @@ net::Task<base::Result<std::unique_ptr<imap::Session>>> open_or_refusal(imap::Ac
 Sessions::Sessions(db::Pool& pool, const StoreBook& book, const Settings& settings, const base::Clock& clock)
     : pool_(pool), book_(book), settings_(settings), clock_(clock) {}
 
+// Some servers close the connection when the owner is unknown to them, without a word: while others get in,
+// that is this mailbox's trouble. When nobody does, the store is away (it restarts), which is no refusal: it
+// is asked again soon.
 base::Failure Sessions::judge_refusal(const Store& store, const std::string& owner, base::Failure failure) {
-  if (failure.code() != "MRD-IMAP-010" && failure.code() != "MRD-IMAP-011") return failure;
+  const bool closed = is_closed(failure);
+  if (!closed && failure.code() != "MRD-IMAP-010" && failure.code() != "MRD-IMAP-011") return failure;
   auto& owners = refused_[store.record.id];
   owners.insert(owner);
   const bool of_store =
       store.access.method != imap::LoginMethod::own_password && owners.size() >= k_refusals_of_store;
+  if (closed && of_store) return failure;
   return of_store ? base::Failure("MRD-IMAP-010", base::Scope::store, base::Retry::never,
                                   fmt::format("{}: {}", store.record.name, failure.detail()))
                   : base::Failure("MRD-IMAP-011", failure.detail());

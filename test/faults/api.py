@@ -39,7 +39,9 @@ class Api:
         if status not in (200, 201, 202):
             return f"{status}: {run}"
         while time.monotonic() < end:
-            _, state = self.ask("GET", f"/api/v1/runs/{run['id']}")
+            status, state = self.ask("GET", f"/api/v1/runs/{run['id']}")
+            if status != 200:
+                return f"{status}: {state}"
             if state["state"] not in ("queued", "running"):
                 return None if state["state"] == "done" and not state["failed"] else json.dumps(state)
             time.sleep(0.02)

@@ -10,7 +10,7 @@ literals is never taken for a command, nor are the answers to an AUTHENTICATE or
 (JSON: totals, connections, per connection) is rewritten twice a second and at the end.
 --hide takes capabilities whose whole name matches out of every CAPABILITY answer.
 --answers names a JSON object {command: answer}, read again whenever it changes: such a command (without literals)
-never reaches the server, the relay itself answers it, e.g. {"UID EXPUNGE": "OK done"}.
+never reaches the server, the relay itself answers it, e.g. {"UID EXPUNGE": "OK done"}; "close" ends the connection.
 --wire-log keeps each connection's lines as `C: ...` and `S: ...`, literals as their length.
 """
 
@@ -89,6 +89,9 @@ class Answers:
         return self.texts.get(name)
 
 
+CLOSE = b"\0close"
+
+
 class Filter:
     """Cuts answered commands out of one connection's octets."""
 
@@ -106,6 +109,8 @@ class Filter:
             if text is None:
                 onward += piece
             else:
+                if text == "close":
+                    return b"", CLOSE
                 back.append(piece.split(b" ")[0] + b" " + text.encode() + b"\r\n")
         return bytes(onward), b"".join(back)
 
@@ -196,6 +201,8 @@ class Relay:
                     log.write(b"C: (literal)\r\n")
             if answered:
                 data, back = answered.feed(data)
+                if back == CLOSE:
+                    return
                 writer.write(back)
             onward.write(data)
             await onward.drain()
