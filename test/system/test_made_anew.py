@@ -101,6 +101,13 @@ def many_at_once_are_held(mirror):
     assert len(uids_on_dr(mirror, "held")) == 64
 
 
+@cases.add
+def released_they_go(mirror):
+    assert mirror.ctl("guard", "release", OWNER, "--expected", "64", "--reason", "it was the owner")["released"] == 64
+    mirror.wait_equal(60)
+    assert mirror.status()["counts"]["held"] == 0
+
+
 def main():
     with Lab(build_folder(), (OWNER,), fsync=False) as lab, Mirror(lab) as mirror:
         return cases.run(mirror, sys.argv[1] if len(sys.argv) > 1 else "")
