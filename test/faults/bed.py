@@ -14,7 +14,6 @@ import time
 from faults import scenario
 from faults.api import Api, Unanswered
 from lab.mirrord import Mirror, writes_in
-from lab.process import LabError
 from lab.postgres import Psql
 from lab.relay import RelayProcess
 from lab.state import Store

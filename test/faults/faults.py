@@ -31,7 +31,7 @@ from lab.mirrord import ROOT, build_folder
 FEWEST_STEPS = 100  # fewer in the base cell: something is not counted any more
 FIXED = 8
 MOST_MISSED = 0.1  # a share of steps that a run may not come to: events come at their own time
-OWNERS = 1200  # for one lane
+OWNERS = 6000  # for one lane: one a break
 CHUNK = 25
 
 
