@@ -62,6 +62,11 @@ Task<void> force_suspended(Pool& pool, std::string reason, base::Epoch at_least)
         "update site set state = 'suspended', epoch = greatest(epoch, $2) + 1, actor = 'mirrord', reason = "
         "$1, since = now()",
         clean_text(reason), num(at_least));
+    // What was done since is on the stores and not in the map: until its content was matched, whatever is new
+    // on the target may be ours.
+    tx.exec(
+        "update folder set memory = false, source_modseq = 0, target_modseq = 0, source_status = '', "
+        "target_status = ''");
     tx.exec_params(
         "select add_event('state.changed', 'error', '', '', null, 'mirrord', jsonb_build_object('state', "
         "'suspended', 'reason', $1::text))",

@@ -26,7 +26,9 @@ Task<SiteState> load_site(Pool& pool);
 // if the state is not mirroring. Also moves suspending to suspended when everybody agreed.
 Task<SiteState> heartbeat(Pool& pool, std::string node, std::string host, std::string version,
                           base::Epoch in_effect);
-// A database older than what this node has seen (law 9): the site starts suspended, with the reason.
+// A database older than what this node has seen (law 9): the site starts suspended, with the reason, and
+// every folder without memory, so that the first look after the resume matches by content before it sends
+// anything.
 Task<void> force_suspended(Pool& pool, std::string reason, base::Epoch at_least);
 
 struct ServiceState {

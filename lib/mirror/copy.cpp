@@ -75,10 +75,14 @@ Task<void> record(Pass& pass, FolderWork& folder, WindowOutcome& outcome,
   result.stored = outcome.stored;
   result.absent = std::move(absent);
   for (const auto& intent : outcome.gone) result.refused.push_back(intent.id);
+  base::Uid highest{};
   for (const auto& s : outcome.stored) {
+    highest = std::max(highest, s.target);
     pass.counts.octets += s.intent.length;
     pass.added.push_back({s.intent.size, s.intent.date.unix_seconds, s.intent.message_id_hash});
   }
+  // Lower than this it can never be again: a target that says so was put back from an old copy (law 8).
+  if (!outcome.stored.empty()) result.target_uidnext = base::Uid{base::raw(highest) + 1};
   pass.counts.copied += outcome.stored.size();
   folder.row.mapped += outcome.stored.size();
   co_await db::save_window(pass.world.pool, pass.fence, folder.key(), std::move(result));

@@ -1,0 +1,177 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Stores and databases that go back in time: an old dump restored, DR and production put back from an old copy, flags remembered
+wrong. Nothing is lost, nothing comes twice, and no message that is not ours is deleted."""
+
+import pathlib
+import random
+import shutil
+import subprocess
+import sys
+
+sys.path[0] = str(pathlib.Path(__file__).resolve().parent.parent)
+
+from lab import samples
+from lab.cases import Cases
+from lab.lab import Lab
+from lab.mirrord import Mirror, build_folder, writes_in
+from lab.process import LabError, wait_until
+
+cases = Cases()
+OWNER = "1001"
+
+
+def body(name):
+    return samples.make("text", random.Random(f"back {name}")).body
+
+
+def deposit(mirror, *names, side="production", folder="INBOX"):
+    with mirror.store(side).connect(OWNER) as client:
+        client.append(folder, [(body(name), [], samples.NOW) for name in names])
+
+
+def expunge(mirror, uid):
+    with mirror.store("production").connect(OWNER) as client:
+        client.select("INBOX")
+        client.command(f"UID STORE {uid} +FLAGS (\\Deleted)")
+        client.command("EXPUNGE")
+
+
+def bodies(mirror, side="dr"):
+    with mirror.store(side).connect(OWNER) as client:
+        client.select("INBOX", examine=True)
+        return sorted(row["BODY[]"] for row in client.fetch("BODY.PEEK[]").values())
+
+
+def appends(mirror):
+    return mirror.lab.dr_relay.totals()["totals"].get("APPEND", 0)
+
+
+def copy_mail(mirror, side, name):
+    """A copy of the owner's mail there, while nobody uses it."""
+    saved = mirror.lab.workdir.data / f"{side}-{name}"
+    subprocess.run(["cp", "-a", str(getattr(mirror.lab, side).mail / OWNER), str(saved)], check=True)
+    return saved
+
+
+def put_back(mirror, side, saved):
+    server = getattr(mirror.lab, side)
+    server.stop()
+    shutil.rmtree(server.mail / OWNER)
+    subprocess.run(["cp", "-a", str(saved), str(server.mail / OWNER)], check=True)
+    server.start()
+
+
+def postgres(mirror, program, *words):
+    lab = mirror.lab.postgres
+    result = subprocess.run([lab.bin / program, *words], capture_output=True, text=True, cwd="/",
+                            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"})
+    if result.returncode != 0:
+        raise LabError(f"{program}: {result.stderr.strip()}")
+
+
+@cases.add
+def the_first_copy(mirror):
+    deposit(mirror, "one", "two", "three", "twin", "twin")
+    mirror.configure()
+    mirror.wait_equal(60)
+
+
+@cases.add
+def an_old_dump_starts_suspended_and_doubles_nothing(mirror):
+    dump = str(mirror.lab.workdir.data / "dump")
+    postgres(mirror, "pg_dump", "-Fc", "-f", dump, "-d", mirror.dsn)
+    deposit(mirror, "after the dump")
+    expunge(mirror, 1)
+    mirror.wait_equal(60)
+    # A change of state that the dump does not know: only so can a database be told from an older one.
+    mirror.ctl("suspend", "--reason", "before the loss", "--wait")
+    mirror.ctl("resume", "--reason", "and on", "--wait", timeout=120)
+    mirror.stop()
+    mirror.lab.postgres.drop_database("mirrord")
+    mirror.lab.postgres.make_database("mirrord")
+    postgres(mirror, "pg_restore", "--no-owner", "-d", mirror.dsn, dump)
+    before = appends(mirror)
+    mirror.start()
+    wait_until(lambda: mirror.status()["site"]["state"] == "suspended", "mirrord to be suspended", 20.0)
+    assert "MRD-DB-010" in mirror.status()["site"]["reason"], mirror.status()["site"]
+    assert appends(mirror) == before
+    mirror.ctl("resume", "--reason", "the dump was restored on purpose", "--wait", codes=(0, 5), timeout=120)
+    mirror.wait_settled(60)
+    assert appends(mirror) == before, "what was there is sent again"
+    assert bodies(mirror) == bodies(mirror, "production"), "not equal after the dump"
+
+
+@cases.add
+def dr_put_back_gets_what_it_lost(mirror):
+    mirror.stop()
+    saved = copy_mail(mirror, "dr", "old")
+    mirror.start()
+    deposit(mirror, "lost on dr", "lost as well")
+    mirror.wait_equal(60)
+    mirror.stop()
+    put_back(mirror, "dr", saved)
+    # Its UIDs are given out again, to a message of somebody else.
+    deposit(mirror, "a stranger", side="dr")
+    mirror.start()
+    wanted = sorted([*bodies(mirror, "production"), body("a stranger")])
+    wait_until(lambda: bodies(mirror) == wanted, "what was lost, and the stranger", 60.0, 0.3)
+    mirror.wait_settled(60)
+    assert bodies(mirror) == wanted
+
+
+@cases.add
+def production_put_back_takes_nothing_of_others_along(mirror):
+    mirror.stop()
+    saved = copy_mail(mirror, "production", "old")
+    mirror.start()
+    # One more than comes afterwards: as many would leave every number of the server as it was (docs/reliability.md).
+    deposit(mirror, "lost too", "lost on production")
+    wait_until(lambda: body("lost on production") in bodies(mirror), "the new message on DR", 30.0, 0.2)
+    mirror.stop()
+    put_back(mirror, "production", saved)
+    deposit(mirror, "under the same uid")
+    mirror.start()
+    wait_until(lambda: body("under the same uid") in bodies(mirror), "the message under the used UID on DR", 60.0, 0.2)
+    mirror.wait_settled(60)
+    there = bodies(mirror)
+    # What production no longer knows stays on DR: it may be the only copy.
+    assert body("lost on production") in there and body("a stranger") in there
+    for one in bodies(mirror, "production"):
+        assert there.count(one) == bodies(mirror, "production").count(one)
+
+
+def flags(mirror, side):
+    """{body: sorted flags}, without \\Recent."""
+    with mirror.store(side).connect(OWNER) as client:
+        client.select("INBOX", examine=True)
+        return {row["BODY[]"]: sorted(word for word in row["FLAGS"] if word != b"\\Recent")
+                for row in client.fetch("FLAGS BODY.PEEK[]").values()}
+
+
+@cases.add
+def remembered_flags_that_are_wrong_are_put_right(mirror):
+    mirror.stop()
+    mirror.lab.postgres.sql("update message set flags = '\\Flagged'")
+    before = appends(mirror)
+    mirror.start()
+    mirror.ctl("resync", OWNER, "--wait", codes=(0, 5), timeout=120)
+    mirror.wait_settled(60)
+    on_dr = flags(mirror, "dr")
+    for one, words in flags(mirror, "production").items():
+        assert on_dr[one] == words, (words, on_dr[one])
+    assert appends(mirror) == before, "a message was sent again"
+
+
+@cases.add
+def production_was_only_read(mirror):
+    assert not writes_in(mirror.lab.relay.totals()["totals"])
+
+
+def main():
+    with Lab(build_folder(), [OWNER], fsync=False, relay=True, dr_relay=True) as lab, Mirror(lab) as mirror:
+        return cases.run(mirror, sys.argv[1] if len(sys.argv) > 1 else "")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
