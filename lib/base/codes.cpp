@@ -197,6 +197,8 @@ constexpr auto k_codes = std::to_array<Code>({
     {"MRD-IMAP-034", Scope::store, Retry::later, "the server's watch was lost or cannot follow",
      "Everything is compared again by itself. If it repeats, raise the server's notify or inotify "
      "limits."},
+    {"MRD-IMAP-035", Scope::store, Retry::later, "the server ends every login without a word",
+     "It restarts, or a limit of its connections is reached: look at its log. It is tried again by itself."},
     {"MRD-MIR-001", Scope::message, Retry::never, "the target altered the message",
      "Both digests are kept in the quarantine row. See docs/limits.md for what servers change; change "
      "the setting, then mirrorctl quarantine retry."},

@@ -28,26 +28,6 @@ struct Probe {
   std::string code;
 };
 
-// Anybody's mailbox on that store will do: the trusted login is what is tried.
-Task<std::optional<Failure>> try_store(World& world, std::shared_ptr<const Store> store) {
-  std::optional<db::ProbeMailbox> mailbox = co_await db::probe_mailbox(world.pool, store->record.id);
-  if (!mailbox) co_return std::nullopt;
-  std::optional<Failure> failure;
-  try {
-    auto session = co_await world.sessions.open(store, mailbox->owner, mailbox->id);
-    if (!session)
-      failure = session.error();
-    else
-      co_await (*session)->logout();
-  } catch (const base::Failed& failed) {
-    failure = failed.failure();
-  }
-  // A refusal of that one mailbox while it is the store that is in question counts for the store.
-  if (failure && failure->code() == "MRD-IMAP-011")
-    failure = Failure("MRD-IMAP-010", base::Scope::store, base::Retry::never, failure->detail());
-  co_return failure;
-}
-
 }  // namespace
 
 Task<void> schedule(World& world, Gate& gate, Wake& wake) {
@@ -95,7 +75,7 @@ Task<void> probe_stores(World& world, Gate& gate, Wake& work) {
       if (!store || (world.clock.now() < probe->second.due &&
                      record.row_version == store->record.row_version && !record.probe_now))
         continue;
-      const auto failure = co_await try_store(world, store);
+      const auto failure = co_await world.sessions.probe(store);
       if (!failure) {
         co_await db::store_up(world.pool, record.id);
         world.sessions.set_down(record.id, false);

@@ -47,12 +47,16 @@ class Sessions {
  public:
   Sessions(db::Pool& pool, const StoreBook& book, const Settings& settings, const base::Clock& clock);
 
-  // A session for owner on a store, warm or new. A refused login counts against the mailbox while others get
-  // in, against the store when nobody does (MRD-IMAP-010).
+  // A session for owner on a store, warm or new. A login that is refused, or ended without a word, counts
+  // against the mailbox while others get in (MRD-IMAP-011), against the store when nobody does (MRD-IMAP-010,
+  // MRD-IMAP-035).
   net::Task<base::Result<Borrowed>> borrow(base::StoreId store, std::string owner, base::MailboxId mailbox);
   // A connection outside the pool, for watchers.
   net::Task<base::Result<std::unique_ptr<imap::Session>>> open(std::shared_ptr<const Store> store,
                                                                std::string owner, base::MailboxId mailbox);
+  // Whether the store lets anybody in, asked with the mailbox compared last; nothing when it does, or when it
+  // has no mailbox yet. What is refused counts for the store.
+  net::Task<std::optional<base::Failure>> probe(std::shared_ptr<const Store> store);
   void close_idle(bool all) noexcept;  // those idle too long, or all
 
   // The next borrow for this owner opens a fresh connection: what a long-lived one sees may be stale.
@@ -84,7 +88,11 @@ class Sessions {
   };
   void keep(std::string key, std::unique_ptr<imap::Session> session,
             std::shared_ptr<const Store> store) noexcept;
-  base::Failure judge_refusal(const Store& store, const std::string& owner, base::Failure failure);
+  net::Task<base::Result<std::unique_ptr<imap::Session>>> log_in(std::string purpose,
+                                                                 std::shared_ptr<const Store> store,
+                                                                 std::string owner, base::MailboxId mailbox);
+  net::Task<base::Failure> judge_refusal(std::shared_ptr<const Store> store, std::string owner,
+                                         base::Failure failure);
 
   db::Pool& pool_;
   const StoreBook& book_;

@@ -41,8 +41,8 @@ struct WatchSet {
 
 // What no other mailbox of that store would fare better with: everybody stops, the prober alone goes on.
 bool of_the_store(const Failure& failure) {
-  static const std::set<std::string_view> codes = {"MRD-NET-001", "MRD-NET-004", "MRD-NET-005", "MRD-NET-006",
-                                                   "MRD-IMAP-010"};
+  static const std::set<std::string_view> codes = {"MRD-NET-001", "MRD-NET-004",  "MRD-NET-005",
+                                                   "MRD-NET-006", "MRD-IMAP-010", "MRD-IMAP-035"};
   return failure.scope() == base::Scope::store && codes.contains(failure.code());
 }
 

@@ -8,6 +8,7 @@ import pathlib
 import random
 import signal
 import sys
+import time
 
 sys.path[0] = str(pathlib.Path(__file__).resolve().parent.parent)
 
@@ -19,6 +20,7 @@ from lab.process import wait_until
 
 cases = Cases()
 OWNERS = [str(1001 + n) for n in range(6)]
+STRANGERS = [str(1901 + n) for n in range(5)]  # neither server knows them
 
 
 def deposit(mirror, name):
@@ -39,6 +41,14 @@ def store_problem(mirror, name):
     return [row["code"] for row in mirror.status()["problems"] if row["kind"] == "store" and row["object"] == name]
 
 
+def refused(mirror):
+    return {row["object"] for row in mirror.status()["problems"] if row["kind"] == "mailbox" and row["code"] == "MRD-IMAP-011"}
+
+
+def stores_down(mirror):
+    return mirror.try_ctl("events", "--limit", "200", "--type", "store.down")[1].count("store.down")
+
+
 @cases.add
 def the_first_copy(mirror):
     deposit(mirror, "first")
@@ -51,7 +61,7 @@ def closes_at_login(mirror, side, relay):
     drop_sessions(getattr(mirror.lab, side))
     deposit(mirror, f"while {side} is away")
     wait_until(lambda: store_problem(mirror, side), f"{side} to be told", 30.0, 0.1)
-    assert store_problem(mirror, side) == ["MRD-NET-003"], store_problem(mirror, side)
+    assert store_problem(mirror, side) == ["MRD-IMAP-035"], store_problem(mirror, side)
     relay.answer({})
     mirror.wait_equal(30)
     assert not store_problem(mirror, side)
@@ -65,6 +75,21 @@ def production_that_closes_every_login_is_away_for_a_short_time(mirror):
 @cases.add
 def dr_that_closes_every_login_is_away_for_a_short_time(mirror):
     closes_at_login(mirror, "dr", mirror.lab.dr_relay)
+
+
+@cases.add
+def mailboxes_that_never_get_in_are_not_the_stores_trouble(mirror):
+    before = stores_down(mirror)
+    mirror.configure(mailboxes=OWNERS + STRANGERS)
+    wait_until(lambda: refused(mirror) == set(STRANGERS), "the strangers to be told", 30.0, 0.1)
+    # Nobody else logs in meanwhile: the strangers are refused in a row, more of them than make a suspicion.
+    for _ in range(3):
+        mirror.ctl("resync", "19*")
+        time.sleep(1.5)
+    assert refused(mirror) == set(STRANGERS)
+    assert stores_down(mirror) == before
+    deposit(mirror, "beside the strangers")
+    wait_until(lambda: not mirror.differences(owners=OWNERS), "the others to be equal", 30.0, 0.3)
 
 
 def main():

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a session comes to be, and whose trouble it is when it does not: the mailbox's or the store's.
+
+#include <fmt/format.h>
+
+#include "mirror/sessions.hpp"
+
+namespace mirror::engine {
+
+namespace {
+
+using Opened = base::Result<std::unique_ptr<imap::Session>>;
+
+// So many owners refused in a row, none let in between: a witness is asked whether it is the store's trouble.
+constexpr std::size_t k_refusals_of_store = 3;
+
+// The connection ended without a verdict on the login.
+bool is_closed(const base::Failure& failure) {
+  return failure.code() == "MRD-NET-003" || failure.code() == "MRD-IMAP-002";
+}
+
+bool is_refused(const base::Failure& failure) {
+  return failure.code() == "MRD-IMAP-010" || failure.code() == "MRD-IMAP-011";
+}
+
+net::Task<Opened> open_or_refusal(imap::Access access, std::string owner, base::SecretText password) {
+  try {
+    co_return co_await imap::Session::open(std::move(access), std::move(owner), std::move(password));
+  } catch (const base::Failed& failed) {
+    if (!is_closed(failed.failure())) throw;
+    co_return Opened(failed.failure());
+  }
+}
+
+// The words name the store: who reads them must know which one to leave alone.
+base::Failure of_the_store(const Store& store, const base::Failure& failure) {
+  const auto detail = fmt::format("{}: {}", store.record.name, failure.detail());
+  return is_closed(failure) ? base::Failure("MRD-IMAP-035", detail)
+                            : base::Failure("MRD-IMAP-010", base::Scope::store, base::Retry::never, detail);
+}
+
+}  // namespace
+
+net::Task<Opened> Sessions::log_in(std::string purpose, std::shared_ptr<const Store> store, std::string owner,
+                                   base::MailboxId mailbox) {
+  if (store->broken) co_return Opened(*store->broken);
+  base::SecretText own_password;
+  if (store->access.method == imap::LoginMethod::own_password) {
+    const auto sealed = co_await db::load_mailbox_password(pool_, mailbox);
+    auto opened = book_.open_password(mailbox, sealed);
+    if (!opened) co_return Opened(opened.error());
+    own_password = std::move(*opened);
+  }
+  imap::Access access = store->access;
+  access.purpose = std::move(purpose);
+  auto session = co_await open_or_refusal(std::move(access), std::move(owner), std::move(own_password));
+  if (!session) co_return session;
+  refused_[store->record.id].clear();
+  for (const auto cap : store->profile.required)
+    if (!(*session)->offers(cap))
+      co_return Opened(
+          base::Failure("MRD-IMAP-028", fmt::format("{} lacks {}", store->record.name, imap::to_text(cap))));
+  co_return session;
+}
+
+net::Task<std::optional<base::Failure>> Sessions::probe(std::shared_ptr<const Store> store) {
+  const auto witness = co_await db::probe_mailbox(pool_, store->record.id);
+  if (!witness) co_return std::nullopt;
+  try {
+    auto session = co_await log_in("probe.", store, witness->owner, witness->id);
+    if (session) {
+      co_await (*session)->logout();
+      co_return std::nullopt;
+    }
+    if (is_closed(session.error()) || is_refused(session.error()))
+      co_return of_the_store(*store, session.error());
+    co_return session.error();
+  } catch (const base::Failed& failed) {
+    co_return failed.failure();
+  }
+}
+
+// Some servers close the connection when the owner is unknown to them, without a word. While others get in, a
+// refusal, said or unsaid, is that mailbox's trouble. When nobody does, it is the store's: the trusted login
+// is refused, or the store restarts, which is no refusal and is asked again soon.
+net::Task<base::Failure> Sessions::judge_refusal(std::shared_ptr<const Store> store, std::string owner,
+                                                 base::Failure failure) {
+  if (!is_closed(failure) && !is_refused(failure)) co_return failure;
+  const base::Failure of_mailbox("MRD-IMAP-011", failure.detail());
+  // With passwords of their own, refused owners say nothing about each other.
+  if (is_refused(failure) && store->access.method == imap::LoginMethod::own_password) co_return of_mailbox;
+  auto& owners = refused_[store->record.id];
+  owners.insert(std::move(owner));
+  if (owners.size() < k_refusals_of_store) co_return of_mailbox;
+  // Mailboxes that will never get in may be all that tries: one that did lately is the witness.
+  if (!is_down(store->record.id) && !co_await probe(store)) co_return of_mailbox;
+  co_return of_the_store(*store, failure);
+}
+
+net::Task<Opened> Sessions::open(std::shared_ptr<const Store> store, std::string owner,
+                                 base::MailboxId mailbox) {
+  co_return co_await open_for("watch.", std::move(store), std::move(owner), mailbox);
+}
+
+net::Task<Opened> Sessions::open_for(std::string purpose, std::shared_ptr<const Store> store,
+                                     std::string owner, base::MailboxId mailbox) {
+  auto session = co_await log_in(std::move(purpose), store, owner, mailbox);
+  if (session) co_return session;
+  co_return Opened(co_await judge_refusal(store, std::move(owner), session.error()));
+}
+
+}  // namespace mirror::engine
