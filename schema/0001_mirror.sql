@@ -134,7 +134,8 @@ create table node (
   version      text not null,
   started_at   timestamptz not null default now(),
   heartbeat_at timestamptz not null default now(),
-  site_epoch   bigint not null default 0       -- the last site state this node has put into effect
+  site_epoch   bigint not null default 0,      -- the last site state this node has put into effect
+  beat         bigint not null default 1       -- heartbeats; the node knows the last one: fewer here, and the database went back
 );
 
 create table service (

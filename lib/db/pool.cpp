@@ -28,6 +28,9 @@ std::unique_ptr<pqxx::connection> open_connection(const PoolSettings& settings) 
       "set idle_in_transaction_session_timeout = '60s'; set timezone = 'UTC'; "
       // Keys and arrays: one plan serves every value, and planning costs more than most of them take.
       "set plan_cache_mode = force_generic_plan");
+  // What a transaction says is what a store is changed by: a server that commits lazily is told not to.
+  if (settings.durable && setup.exec1("show synchronous_commit")[0].as<std::string>() == "off")
+    setup.exec("set synchronous_commit = on");
   if (!settings.durable) setup.exec("set synchronous_commit = off");
   return connection;
 }

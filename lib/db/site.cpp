@@ -38,21 +38,28 @@ void move_to_suspended(Transaction& tx) {
 
 }  // namespace
 
-Task<SiteState> load_site(Pool& pool) {
-  co_return co_await transact(pool, [](Transaction& tx) { return read_site(tx); });
+Task<SiteState> load_site(Pool& pool, std::string node) {
+  co_return co_await transact(pool, [&](Transaction& tx) {
+    auto site = read_site(tx);
+    const auto rows = tx.exec_params("select beat from node where id = $1", node);
+    if (!rows.empty()) site.beat = rows[0][0].as<std::int64_t>();
+    return site;
+  });
 }
 
 Task<SiteState> heartbeat(Pool& pool, std::string node, std::string host, std::string version,
                           base::Epoch in_effect) {
   co_return co_await transact(pool, [&](Transaction& tx) {
-    tx.exec_params(
+    // Durable as all else: the node remembers the number, and a database that lost it lost more.
+    const auto row = tx.exec_params1(
         "insert into node (id, host, version, site_epoch) values ($1, $2, $3, $4) on conflict (id) do update "
-        "set "
-        "host = excluded.host, version = excluded.version, heartbeat_at = now(), site_epoch = "
-        "excluded.site_epoch",
+        "set host = excluded.host, version = excluded.version, heartbeat_at = now(), "
+        "site_epoch = excluded.site_epoch, beat = node.beat + 1 returning beat",
         node, clean_text(host), version, num(in_effect));
     move_to_suspended(tx);
-    return read_site(tx);
+    auto site = read_site(tx);
+    site.beat = row[0].as<std::int64_t>();
+    return site;
   });
 }
 

@@ -18,10 +18,11 @@ struct SiteState {
   std::string actor;
   std::string reason;
   std::string system_identifier;  // of the database cluster
+  std::int64_t beat = 0;          // heartbeats of this node, this one included; 0: the database never saw it
   bool mirroring() const { return state == "mirroring"; }
 };
 
-Task<SiteState> load_site(Pool& pool);
+Task<SiteState> load_site(Pool& pool, std::string node);
 // Registers this node and says which site epoch it has put into effect; the caller's workers have stopped
 // if the state is not mirroring. Also moves suspending to suspended when everybody agreed.
 Task<SiteState> heartbeat(Pool& pool, std::string node, std::string host, std::string version,

@@ -34,49 +34,82 @@ Task<void> obey(World& world, Gate& gate, const std::vector<Wake*>& told, const 
   if (!site.mirroring() && (gate.open() || gate.inside() > 0)) co_await close_gate(world, gate, told);
 }
 
+// What was done since is on the stores and not in the database: an administrator decides, and the first look
+// after the resume matches by content.
+Task<void> suspend_gone_back(World& world, const std::string& reason, const SiteMark& mark) {
+  log::error("site.went_back", "the database went back in time; suspended",
+             {{"code", "MRD-DB-010"}, {"reason", reason}});
+  co_await db::force_suspended(world.pool, reason, base::Epoch{mark.epoch});
+}
+
+Task<db::SiteState> beat(World& world, base::Epoch in_effect) {
+  const auto& s = world.settings;
+  co_return co_await db::heartbeat(world.pool, s.node, s.host, s.version, in_effect);
+}
+
+// Without it an older mark stays: less is noticed after a loss, but nothing is wrong now, so mirroring goes
+// on.
+Task<void> keep_mark(World& world, net::Offload& offload, SiteMark mark, bool& kept) {
+  std::optional<Failure> failure;
+  try {
+    co_await offload.run([&](std::size_t) { write_site_mark(world.settings.state_directory, mark); });
+  } catch (const base::Failed& failed) {
+    failure = failed.failure();
+  }
+  if (failure && kept)
+    log::error("site.mark",
+               "what this node knows of the database cannot be kept; an old one may go unnoticed",
+               {{"code", std::string(failure->code())}, {"err", failure->detail()}});
+  kept = !failure;
+}
+
 }  // namespace
 
 Task<void> join_site(World& world) {
   const auto& settings = world.settings;
   const auto mark = read_site_mark(settings.state_directory);
-  auto site = co_await db::load_site(world.pool);
-  const bool other = !mark.system_identifier.empty() && !site.system_identifier.empty() &&
-                     mark.system_identifier != site.system_identifier;
-  if (other || base::raw(site.epoch) < mark.epoch) {
-    const std::string reason = other ? "MRD-DB-010: this is another database cluster than before"
-                                     : "MRD-DB-010: the database is older than what this node has seen";
-    log::error("site.went_back", "the database went back in time; starting suspended",
-               {{"code", "MRD-DB-010"}, {"reason", reason}});
-    co_await db::force_suspended(world.pool, reason, base::Epoch{mark.epoch});
-    site = co_await db::load_site(world.pool);
+  auto site = co_await db::load_site(world.pool, settings.node);
+  const auto reason = went_back(mark, site, settings.node);
+  if (!reason.empty()) {
+    co_await suspend_gone_back(world, reason, mark);
+    site = co_await db::load_site(world.pool, settings.node);
   }
-  write_site_mark(settings.state_directory, {base::raw(site.epoch), site.system_identifier});
   co_await db::free_leases_of(world.pool, settings.node);
   co_await db::requeue_runs_of(world.pool, settings.node);
-  co_await db::heartbeat(world.pool, settings.node, settings.host, settings.version,
-                         site.mirroring() ? site.epoch : base::Epoch{});
+  site = co_await beat(world, site.mirroring() ? site.epoch : base::Epoch{});
+  write_site_mark(settings.state_directory, mark_of(site, settings.node));
 }
 
 Task<void> control(World& world, Gate& gate, Wake& site_wake, std::vector<Wake*> told,
                    net::Offload& offload) {
   const auto& settings = world.settings;
+  SiteMark mark = read_site_mark(settings.state_directory);
   base::Epoch in_effect{};
   std::string last_state;
   int misses = 0;
+  bool kept = true;
   for (;;) {
     std::optional<Failure> failure;
     try {
-      auto site =
-          co_await db::heartbeat(world.pool, settings.node, settings.host, settings.version, in_effect);
+      auto site = co_await beat(world, in_effect);
       misses = 0;
+      // One put in its place, or a standby promoted without its last commits, while this node ran.
+      SiteMark seen = mark;
+      ++seen.beat;
+      const auto reason = went_back(seen, site, settings.node);
+      if (!reason.empty()) {
+        co_await suspend_gone_back(world, reason, mark);
+        site = co_await beat(world, in_effect);
+      }
       co_await obey(world, gate, told, site);
       const bool settled = gate.open() || gate.inside() == 0;
       if (settled && in_effect != site.epoch) {
         in_effect = site.epoch;
-        write_site_mark(settings.state_directory, {base::raw(site.epoch), site.system_identifier});
         // At once: whoever waits for suspended need not wait for the next beat.
-        site = co_await db::heartbeat(world.pool, settings.node, settings.host, settings.version, in_effect);
+        site = co_await beat(world, in_effect);
       }
+      mark = mark_of(site, settings.node);
+      co_await keep_mark(world, offload, mark, kept);
       if (site.state != last_state) {
         log::info("site.state", "the site state",
                   {{"state", site.state}, {"actor", site.actor}, {"reason", site.reason}});

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The site epoch outside the database: a small file, replaced atomically and durably.
+// What this node knows of the database outside the database: a small file, replaced atomically and durably.
 
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <fstream>
+#include <iomanip>
+#include <sstream>
 
 #include "mirror/control.hpp"
 
@@ -13,14 +15,31 @@ namespace mirror::engine {
 SiteMark read_site_mark(const std::string& directory) {
   SiteMark mark;
   std::ifstream in(directory + "/site");
-  in >> mark.epoch >> mark.system_identifier;
+  in >> mark.epoch >> std::quoted(mark.system_identifier) >> mark.beat >> std::quoted(mark.node);
   return mark;
+}
+
+SiteMark mark_of(const db::SiteState& site, const std::string& node) {
+  return {base::raw(site.epoch), site.system_identifier, site.beat, node};
+}
+
+std::string went_back(const SiteMark& mark, const db::SiteState& site, const std::string& node) {
+  if (!mark.system_identifier.empty() && !site.system_identifier.empty() &&
+      mark.system_identifier != site.system_identifier)
+    return "MRD-DB-010: this is another database cluster than before";
+  const bool fewer = mark.node == node && site.beat < mark.beat;
+  if (fewer || base::raw(site.epoch) < mark.epoch)
+    return "MRD-DB-010: the database is older than what this node has seen";
+  return {};
 }
 
 void write_site_mark(const std::string& directory, const SiteMark& mark) {
   const std::string path = directory + "/site";
   const std::string fresh = path + ".new";
-  const std::string text = fmt::format("{} {}\n", mark.epoch, mark.system_identifier);
+  std::ostringstream words;
+  words << mark.epoch << ' ' << std::quoted(mark.system_identifier) << ' ' << mark.beat << ' '
+        << std::quoted(mark.node) << '\n';
+  const std::string text = words.str();
   const int file = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   const bool written = file >= 0 &&
                        ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&

@@ -77,22 +77,7 @@ def the_first_copy(mirror):
     mirror.wait_equal(60)
 
 
-@cases.add
-def an_old_dump_starts_suspended_and_doubles_nothing(mirror):
-    dump = str(mirror.lab.workdir.data / "dump")
-    postgres(mirror, "pg_dump", "-Fc", "-f", dump, "-d", mirror.dsn)
-    deposit(mirror, "after the dump")
-    expunge(mirror, 1)
-    mirror.wait_equal(60)
-    # A change of state that the dump does not know: only so can a database be told from an older one.
-    mirror.ctl("suspend", "--reason", "before the loss", "--wait")
-    mirror.ctl("resume", "--reason", "and on", "--wait", timeout=120)
-    mirror.stop()
-    mirror.lab.postgres.drop_database("mirrord")
-    mirror.lab.postgres.make_database("mirrord")
-    postgres(mirror, "pg_restore", "--no-owner", "-d", mirror.dsn, dump)
-    before = appends(mirror)
-    mirror.start()
+def loses_nothing_after_the_old_dump(mirror, before):
     wait_until(lambda: mirror.status()["site"]["state"] == "suspended", "mirrord to be suspended", 20.0)
     assert "MRD-DB-010" in mirror.status()["site"]["reason"], mirror.status()["site"]
     assert appends(mirror) == before
@@ -100,6 +85,62 @@ def an_old_dump_starts_suspended_and_doubles_nothing(mirror):
     mirror.wait_settled(60)
     assert appends(mirror) == before, "what was there is sent again"
     assert bodies(mirror) == bodies(mirror, "production"), "not equal after the dump"
+
+
+def dump_now(mirror, name):
+    dump = str(mirror.lab.workdir.data / name)
+    postgres(mirror, "pg_dump", "-Fc", "-f", dump, "-d", mirror.dsn)
+    return dump
+
+
+def restore(mirror, dump):
+    """Made ready beside the one that is lost, then put in its place."""
+    server = mirror.lab.postgres
+    server.make_database("restored")
+    postgres(mirror, "pg_restore", "--no-owner", "-d", server.dsn_for("restored"), dump)
+    server.drop_database("mirrord")
+    server.sql("alter database restored rename to mirrord", "postgres", "postgres")
+
+
+@cases.add
+def an_old_dump_starts_suspended_and_doubles_nothing(mirror):
+    dump = dump_now(mirror, "dump")
+    deposit(mirror, "after the dump")
+    expunge(mirror, 1)
+    mirror.wait_equal(60)
+    mirror.stop()
+    restore(mirror, dump)
+    before = appends(mirror)
+    mirror.start()
+    loses_nothing_after_the_old_dump(mirror, before)
+
+
+@cases.add
+def a_dump_older_than_a_change_of_state_is_told_by_that(mirror):
+    dump = dump_now(mirror, "dump-before-state")
+    deposit(mirror, "after the second dump")
+    mirror.wait_equal(60)
+    mirror.ctl("suspend", "--reason", "before the loss", "--wait")
+    mirror.ctl("resume", "--reason", "and on", "--wait", timeout=120)
+    mirror.stop()
+    restore(mirror, dump)
+    # As of a node that never ran with this database, whose beats it cannot compare.
+    mirror.engine["node"] = "another"
+    mirror.write_config()
+    before = appends(mirror)
+    mirror.start()
+    loses_nothing_after_the_old_dump(mirror, before)
+
+
+@cases.add
+def a_database_put_in_its_place_while_mirrord_runs_suspends_it(mirror):
+    dump = dump_now(mirror, "dump-live")
+    deposit(mirror, "after the third dump")
+    mirror.wait_equal(60)
+    before = appends(mirror)
+    # What promotes a standby that lacks the last commits: mirrord finds another database under the same name.
+    restore(mirror, dump)
+    loses_nothing_after_the_old_dump(mirror, before)
 
 
 @cases.add
