@@ -22,7 +22,6 @@ create table store (
   master_separator text not null default '*' check (length(master_separator) = 1),
   password_sealed  bytea,                       -- never readable through the API
   octets_per_second bigint not null default 0,  -- 0: no ceiling
-  max_connections  integer not null default 16,
   state            text not null default 'unknown' check (state in ('unknown', 'up', 'down', 'refused')),
   state_code       text not null default '',
   state_text       text not null default '',

@@ -257,6 +257,9 @@ constexpr auto k_codes = std::to_array<Code>({
     {"MRD-MIR-022", Scope::folder, Retry::later, "the target kept a message it was told to expunge",
      "It is tried again by itself. If it goes on, look into the target's log; force-resync or reconstruct "
      "repairs a folder's index."},
+    {"MRD-MIR-023", Scope::mailbox, Retry::later, "more foreign messages than may be removed at once",
+     "They stay. Look at them (mirrorctl mailbox show NAME); then raise the link's guard_count or "
+     "guard_percent for a while, or set its foreign_policy to keep."},
     {"MRD-NET-001", Scope::store, Retry::later, "the server cannot be reached",
      "Check that the server runs, host and port, and firewalls between: mirrorctl store test shows each "
      "step."},

@@ -148,45 +148,11 @@ Task<std::uint64_t> removed_today(Pool& pool, base::MailboxId mailbox) {
   co_return co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
     return tx
         .exec_params1(
-            "select count(*) from history where mailbox_id = $1 and kind = 'message.deleted' and reason = "
-            "'guarded' "
+            "select count(*) from history where mailbox_id = $1 and kind in ('message.deleted', "
+            "'message.foreign_removed') and reason = 'guarded' "
             "and at > now() - interval '1 day'",
             num(mailbox))[0]
         .as<std::uint64_t>();
-  });
-}
-
-Task<void> save_extras(Pool& pool, Fence fence, FolderKey key, std::vector<Extra> extras, Uid floor) {
-  co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
-    require_epoch(tx, fence);
-    ArrayText uid, kind, size, date, digest;
-    for (const auto& e : extras) {
-      uid.add(num(e.target));
-      kind.add(std::string_view(e.unknown ? "unknown" : "foreign"));
-      size.add(static_cast<std::int64_t>(e.size));
-      date.add(e.date);
-      add_digest(digest, e.digest);
-    }
-    tx.exec_params(
-        "insert into extra_message (folder_id, target_uidvalidity, target_uid, kind, size, internaldate, "
-        "digest) "
-        "select $1, $2, x.* from unnest($3::bigint[], $4::text[], $5::bigint[], $6::bigint[], $7::bytea[]) x "
-        "on conflict do nothing",
-        num(key.folder), num(key.target), uid.done(), kind.done(), size.done(), date.done(), digest.done());
-    if (num(floor) != 0)
-      tx.exec_params("update folder set target_uidnext = greatest(target_uidnext, $2) where id = $1",
-                     num(key.folder), num(floor));
-  });
-}
-
-Task<void> drop_extras(Pool& pool, FolderKey key, UidSet gone) {
-  if (gone.empty()) co_return;
-  co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
-    const RangeArrays ranges = range_arrays(gone);
-    tx.exec_params(
-        "delete from extra_message e using unnest($3::bigint[], $4::bigint[]) r(a, b) "
-        "where e.folder_id = $1 and e.target_uidvalidity = $2 and e.target_uid between r.a and r.b",
-        num(key.folder), num(key.target), ranges.first, ranges.last);
   });
 }
 

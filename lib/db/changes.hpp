@@ -48,16 +48,6 @@ struct FolderChange {
 Task<void> save_folder_changes(Pool& pool, Fence fence, StepId step, std::vector<FolderChange> changes);
 Task<std::uint64_t> removed_today(Pool& pool, base::MailboxId mailbox);
 
-struct Extra {
-  Uid target{};
-  bool unknown = false;
-  std::uint64_t size = 0;
-  std::int64_t date = 0;
-  std::optional<base::Digest> digest;
-};
-Task<void> save_extras(Pool& pool, Fence fence, FolderKey key, std::vector<Extra> extras, Uid floor);
-Task<void> drop_extras(Pool& pool, FolderKey key, UidSet gone);
-
 Task<void> hold_removals(Pool& pool, Fence fence, FolderKey key, std::vector<RemovalResult> removals,
                          std::string reason);
 // Held deletions that an operator released; and those no longer wanted are dropped.

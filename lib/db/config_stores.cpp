@@ -9,7 +9,7 @@ const char* const k_store_view =
     "select s.id::text as id, s.name, s.host, s.port, s.tls, s.tls_verify, s.tls_server_name, s.ca_pem, "
     "s.pin_sha256, "
     "s.certificate_file, s.key_file, s.profile, s.login_method, s.login, s.master_separator, "
-    "s.password_sealed is not null as password_set, s.octets_per_second, s.max_connections, s.state, "
+    "s.password_sealed is not null as password_set, s.octets_per_second, s.state, "
     "s.state_code, "
     "s.state_text, @s.state_since@ as state_since, @s.probe_at@ as probe_at, s.identity, s.row_version, "
     "@s.created_at@ as created_at from store s ";
@@ -60,11 +60,11 @@ void update_store(Transaction& tx, const std::string& name, const Json& patch,
   tx.exec_params(
       "update store s set (host, port, tls, tls_verify, tls_server_name, ca_pem, pin_sha256, "
       "certificate_file, key_file, "
-      "profile, login_method, login, master_separator, octets_per_second, max_connections) = (select r.host, "
+      "profile, login_method, login, master_separator, octets_per_second) = (select r.host, "
       "r.port, "
       "r.tls, r.tls_verify, r.tls_server_name, r.ca_pem, r.pin_sha256, r.certificate_file, r.key_file, "
       "r.profile, "
-      "r.login_method, r.login, r.master_separator, r.octets_per_second, r.max_connections "
+      "r.login_method, r.login, r.master_separator, r.octets_per_second "
       "from jsonb_populate_record(s, $2::jsonb) r), row_version = row_version + 1, "
       "probe_at = case when state in ('down', 'refused') then now() else probe_at end where s.name = $1",
       name, clean_text(patch));

@@ -41,7 +41,6 @@ StoreRecord read_store(const pqxx::row& row) {
   s.master_separator = row["master_separator"].as<std::string>();
   s.password_sealed = octets(row["password_sealed"]);
   s.octets_per_second = row["octets_per_second"].as<std::int64_t>();
-  s.max_connections = row["max_connections"].as<int>();
   s.state = row["state"].as<std::string>();
   s.row_version = row["row_version"].as<std::int64_t>();
   s.probe_now = row["probe_at"].is_null();

@@ -21,7 +21,6 @@ struct StoreRecord {
   int port = 0;
   bool tls_verify = true;
   std::int64_t octets_per_second = 0;
-  int max_connections = 16;
   std::string state;
   std::int64_t row_version = 0;
   bool probe_now = false;  // somebody changed it or asked: the probe need not wait

@@ -74,7 +74,6 @@ const std::vector<Field>& store_fields() {
     out.push_back(text("login", ""));
     out.push_back(text("master_separator", "*", 1));
     out.push_back(integer("octets_per_second", 0, 0, INT64_MAX));
-    out.push_back(integer("max_connections", 16, 1, 10000));
     return out;
   }();
   return fields;

@@ -4,6 +4,7 @@
 // or unknown.
 
 #include "base/fault.hpp"
+#include "db/extras.hpp"
 #include "mirror/digests.hpp"
 #include "mirror/facts.hpp"
 #include "mirror/pass.hpp"
@@ -143,41 +144,18 @@ Task<void> save_pairs(Pass& pass, FolderWork& folder, const Wanted& wanted, cons
 }
 
 // Law 3, late copies: surplus is removed only when the ledger shows a send of that digest with no UID
-// accounted for.
-Task<bool> remove_late_copy(Pass& pass, FolderWork& folder, base::Uid target, const db::Intent& intent) {
+// accounted for. One that stays is no foreign message: it is tried again.
+Task<void> remove_late_copy(Pass& pass, FolderWork& folder, base::Uid target, const db::Intent& intent) {
   base::UidSet one;
   one.add(target);
   const auto step =
       co_await db::open_step(pass.world.pool, pass.fence, folder.row.id, "expunge", "{\"late_copy\": true}");
-  pass.permit();
-  co_await pass.ensure_permitted();
-  const auto reply = co_await pass.target->expunge(one);
+  const auto kept = co_await expunge_from(pass, folder, one);
   co_await db::close_step(pass.world.pool, step);
-  if (!reply.ok()) co_return false;
+  if (!kept || !kept->empty()) co_return;
   co_await db::spend_late_copy(pass.world.pool, pass.fence, folder.key(), intent.id, target,
                                folder.row.target_name);
   ++pass.counts.removed;
-  co_return true;
-}
-
-// Policy "remove": what others put on the target goes, recorded like every change; never what is merely
-// unknown.
-Task<bool> remove_foreign(Pass& pass, FolderWork& folder, base::Uid target) {
-  base::UidSet one;
-  one.add(target);
-  const auto step =
-      co_await db::open_step(pass.world.pool, pass.fence, folder.row.id, "expunge", "{\"foreign\": true}");
-  pass.permit();
-  const auto reply = co_await pass.target->expunge(one);
-  if (!reply.ok()) {
-    co_await db::close_step(pass.world.pool, step);
-    co_return false;
-  }
-  std::vector<db::FolderChange> removed;
-  removed.push_back({"message.foreign_removed", folder.row.target_name, fmt::format("UID {}", target), ""});
-  co_await db::save_folder_changes(pass.world.pool, pass.fence, step, std::move(removed));
-  ++pass.counts.removed;
-  co_return true;
 }
 
 Task<void> settle_strangers(Pass& pass, FolderWork& folder, const Candidates& present,
@@ -195,13 +173,10 @@ Task<void> settle_strangers(Pass& pass, FolderWork& folder, const Candidates& pr
       return intent.digest == digests->second.digest;
     });
     if (late != absent.end()) {
-      const bool removed = co_await remove_late_copy(pass, folder, target, *late);
+      co_await remove_late_copy(pass, folder, target, *late);
       absent.erase(late);
-      if (removed) continue;
-    }
-    if (folder.row.memory && pass.link->foreign_policy == "remove" &&
-        co_await remove_foreign(pass, folder, target))
       continue;
+    }
     extras.push_back({target, !folder.row.memory, facts->second.size, facts->second.date.unix_seconds,
                       digests->second.digest});
   }

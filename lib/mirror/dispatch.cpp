@@ -189,8 +189,10 @@ Task<void> let_go_later(World& world, db::WorkItem item) {
   db::WorkEnd unfinished;
   unfinished.item = std::move(item);
   unfinished.postponed = true;
-  for (Millis pause{200}; world.clock.now() < end; pause = std::min(pause * 2, Millis(5000))) {
-    co_await net::sleep_for(pause);
+  net::Backoff backoff(Millis(200), Millis(5000),
+                       static_cast<std::uint64_t>(base::raw(unfinished.item.mailbox)));
+  while (world.clock.now() < end) {
+    co_await net::sleep_for(backoff.next());
     try {
       co_await db::finish_work(world.pool, unfinished);
       co_return;

@@ -3,6 +3,7 @@
 // difference.
 
 #include "base/log.hpp"
+#include "db/extras.hpp"
 #include "mirror/pass.hpp"
 #include "net/both.hpp"
 

@@ -123,9 +123,22 @@ Task<void> adopt(Pass& pass, FolderWork& folder);
 Task<void> copy_messages(Pass& pass, FolderWork& folder);
 // flags.cpp
 Task<void> apply_flags(Pass& pass, FolderWork& folder);
+// expunge.cpp: what whoever removes from the target needs. select_for_removal: false when the folder is not
+// the one of the map any more, which is noted. expunge_from: under a step the caller opened; which of them
+// the target kept all the same, noted as trouble; nothing when it refused.
+struct SizeAndDate {
+  std::uint64_t size = 0;
+  std::int64_t date = 0;
+};
+using TargetFacts = std::map<base::Uid, SizeAndDate>;
+Task<bool> select_for_removal(Pass& pass, FolderWork& folder);
+Task<TargetFacts> facts_on_target(Pass& pass, const FolderWork& folder, const base::UidSet& uids);
+Task<std::optional<base::UidSet>> expunge_from(Pass& pass, FolderWork& folder, const base::UidSet& uids);
 // removals.cpp: find_orphans fills folder.orphans, but for those held
 Task<void> find_orphans(Pass& pass, FolderWork& folder);
 Task<void> apply_removals(Pass& pass);
+// foreign.cpp: the policy "remove"
+Task<void> remove_foreign(Pass& pass);
 
 std::string status_text(const std::optional<imap::FolderStatus>& status);
 

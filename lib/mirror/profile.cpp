@@ -51,7 +51,6 @@ void read_watch(base::SettingsTable table, Profile& profile) {
 void read_server(base::SettingsTable table, Profile& profile) {
   profile.hidden = read_caps(table, "distrust");
   profile.required = read_caps(table, "required");
-  read_into(table.texts("strip_flags"), profile.strip_flags);
   table.finish();
 }
 

@@ -25,7 +25,6 @@ struct Profile {
   std::string watch = "auto";             // auto (NOTIFY, else IDLE, else poll), idle, poll, push
   std::vector<std::string> idle_folders;  // watched by IDLE, in this order
   std::set<imap::Cap> required;           // the minimum: a store without these is refused
-  std::vector<std::string> strip_flags;   // system-like flags the target refuses
 };
 
 // Reads NAME.toml of a directory. Fails with MRD-CONF-0xx naming file, line and column.

@@ -170,6 +170,7 @@ Task<bool> run_pass(Pass& pass) {
     co_return false;
   }
   co_await apply_removals(pass);
+  co_await remove_foreign(pass);
   co_await remove_vanished(pass);
   co_return true;
 }

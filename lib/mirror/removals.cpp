@@ -2,7 +2,6 @@
 // Deletions, after every append of the pass (laws 4 and 5): only rows of the map, guarded, and only when the
 // message on the target is the one we stored.
 
-#include "base/fault.hpp"
 #include "mirror/pass.hpp"
 
 namespace mirror::engine {
@@ -77,32 +76,11 @@ Task<void> guard(Pass& pass, std::vector<Doomed>& doomed) {
   }
 }
 
-struct Facts {
-  std::uint64_t size = 0;
-  std::int64_t date = 0;
-};
-
 // The target's message is the one we stored: size and date as read back, or as sent where nothing was read
 // back.
-bool is_ours(const plan::MapRow& row, const Facts& facts) {
+bool is_ours(const plan::MapRow& row, const SizeAndDate& facts) {
   if (row.target_size != 0) return row.target_size == facts.size && row.target_date == facts.date;
   return row.size == facts.size && row.date == facts.date;
-}
-
-// Servers are known that answer OK and keep a message: what is still there keeps its row, and is tried again.
-Task<void> leave_out_kept(Pass& pass, FolderWork& folder, const base::UidSet& expunged,
-                          std::vector<db::RemovalResult>& results) {
-  base::UidSet kept;
-  imap::FetchWhat what;
-  what.flags = false;
-  const auto reply = co_await pass.target->fetch(expunged, what, [&](const imap::MessageData& m) {
-    if (m.uid) kept.add(*m.uid);
-  });
-  if (!reply.ok()) throw base::Failed(imap::failure_of(reply, "FETCH", folder.row.target_name));
-  if (kept.empty()) co_return;
-  std::erase_if(results, [&](const auto& one) { return kept.contains(one.target); });
-  folder.trouble = true;
-  pass.note(Failure("MRD-MIR-022", fmt::format("{} UID {}", folder.row.target_name, kept.text())));
 }
 
 Task<void> remove_from(Pass& pass, Doomed& doomed) {
@@ -112,26 +90,10 @@ Task<void> remove_from(Pass& pass, Doomed& doomed) {
     pass.counts.removed += doomed.rows.size();
     co_return;
   }
-  const auto selected = co_await pass.target->select(folder.row.target_name, false);
-  if (!selected) {
-    folder.trouble = true;
-    pass.note(selected.error());
-    co_return;
-  }
-  if (selected->uidvalidity != folder.row.target_uidvalidity) {
-    folder.trouble = true;  // another folder now: the next pass finds out
-    pass.note(Failure("MRD-MIR-009", folder.row.target_name));
-    co_return;
-  }
+  if (!co_await select_for_removal(pass, folder)) co_return;
   base::UidSet uids;
   for (const auto& row : doomed.rows) uids.add(row.target);
-  imap::FetchWhat what;
-  what.date = what.size = true;
-  std::map<base::Uid, Facts> present;
-  const auto reply = co_await pass.target->fetch(uids, what, [&](const imap::MessageData& m) {
-    if (m.uid && m.size && m.date) present[*m.uid] = {*m.size, m.date->unix_seconds};
-  });
-  if (!reply.ok()) throw base::Failed(imap::failure_of(reply, "FETCH", folder.row.target_name));
+  const auto present = co_await facts_on_target(pass, folder, uids);
   base::UidSet expunge;
   std::vector<db::RemovalResult> results, lost;
   for (const auto& row : doomed.rows) {
@@ -150,18 +112,13 @@ Task<void> remove_from(Pass& pass, Doomed& doomed) {
   if (expunge.empty()) co_return;
   const auto step = co_await db::open_step(pass.world.pool, pass.fence, folder.row.id, "expunge",
                                            fmt::format("{{\"messages\": {}}}", results.size()));
-  pass.permit();
-  base::fault_point("expunge.step");
-  co_await pass.ensure_permitted();
-  const auto expunged = co_await pass.target->expunge(expunge);
-  base::fault_point("expunge.done");
-  if (!expunged.ok()) {
+  const auto kept = co_await expunge_from(pass, folder, expunge);
+  if (!kept) {
     co_await db::close_step(pass.world.pool, step);
-    folder.trouble = true;
-    pass.note(imap::failure_of(expunged, "EXPUNGE", folder.row.target_name));
     co_return;
   }
-  co_await leave_out_kept(pass, folder, expunge, results);
+  // What is still there keeps its row, and is tried again.
+  std::erase_if(results, [&](const auto& one) { return kept->contains(one.target); });
   pass.counts.removed += results.size();
   if (doomed.key.source == folder.row.source_uidvalidity)
     folder.row.mapped -= std::min<std::uint64_t>(folder.row.mapped, results.size());

@@ -154,9 +154,12 @@ class Bed:
         return False
 
     def by_connection(self, owner):
+        log = self.mirror.state / "steps"
+        kind, number = self.mirror.env["MIRROR_STEP"].split(":")
+        self.mirror.env["MIRROR_STEP_LOG"] = str(log)
         self.launch()
         self.until_idle(owner, self.mirror.process)
-        return True
+        return any(line.startswith(f"{kind} {number} ") for line in log.read_text().splitlines())
 
     by_database = by_connection
 
