@@ -64,6 +64,11 @@ def dr_writes(mirror):
 
 
 @cases.add
+def nothing_compared_is_not_called_equal(mirror):
+    assert verify(mirror, code=5) == {}
+
+
+@cases.add
 def both_sides_equal_is_exit_0(mirror):
     for owner in OWNERS:
         fill(mirror, owner)
