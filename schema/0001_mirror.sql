@@ -65,7 +65,6 @@ create table mailbox (
   name            text not null,               -- the owner on the source store
   target_name     text not null,               -- the owner on the target store
   origin          text not null default 'added' check (origin in ('added', 'import', 'directory')),
-  password_sealed bytea,                       -- only for stores with login method own_password
   participates    boolean not null default true,
   status          text not null default 'new'
                   check (status in ('new', 'in_sync', 'lagging', 'failed', 'excluded', 'paused')),
@@ -91,6 +90,16 @@ create table mailbox (
   unique (target_store_id, target_name)        -- a target mailbox belongs to one link (law 7)
 );
 create index mailbox_review on mailbox (review_due_at) where participates;
+
+-- For stores with login method own_password. Of the owner on that store, whichever links lead there: either side of a
+-- link may want one, and the two may differ.
+create table mailbox_password (
+  store_id bigint not null references store on delete cascade,
+  owner    text not null,
+  sealed   bytea not null,                     -- never readable through the API
+  set_at   timestamptz not null default now(),
+  primary key (store_id, owner)
+);
 
 -- Work -------------------------------------------------------------------------------------------------------
 

@@ -26,7 +26,8 @@ constexpr auto k_codes = std::to_array<Code>({
      "entering the stores' passwords again."},
     {"MRD-BASE-006", Scope::store, Retry::never, "a stored secret cannot be opened with this key",
      "The key file is not the one the secret was sealed with, or the row was changed. Restore the right "
-     "key, or enter the password again with mirrorctl store credential set."},
+     "key, or enter the password again with mirrorctl store credential set or mirrorctl mailbox credential "
+     "set."},
     {"MRD-BASE-007", Scope::process, Retry::later, "the program runs out of file descriptors or memory",
      "Raise LimitNOFILE or MemoryMax in the systemd unit, or lower the number of watched connections "
      "(engine.watch_limit)."},
@@ -199,6 +200,12 @@ constexpr auto k_codes = std::to_array<Code>({
      "limits."},
     {"MRD-IMAP-035", Scope::store, Retry::later, "the server ends every login without a word",
      "It restarts, or a limit of its connections is reached: look at its log. It is tried again by itself."},
+    {"MRD-IMAP-036", Scope::mailbox, Retry::later, "the owner's own password is not set",
+     "The store lets each owner in with a password of its own: mirrorctl mailbox credential set NAME --store "
+     "STORE, or mirrorctl mailbox credential import STORE FILE for many. The mailbox is tried at once."},
+    {"MRD-IMAP-037", Scope::mailbox, Retry::later, "the server refused the owner's own password",
+     "Enter the right one with mirrorctl mailbox credential set NAME --store STORE: it is tried at once. The "
+     "same one is tried again only from time to time, so that the account is not locked."},
     {"MRD-MIR-001", Scope::message, Retry::never, "the target altered the message",
      "Both digests are kept in the quarantine row. See docs/limits.md for what servers change; change "
      "the setting, then mirrorctl quarantine retry."},

@@ -75,7 +75,7 @@ void describe_nouns(CLI::App& app) {
       {"mailbox", "subscribers' mailboxes"}, {"run", "long work"},
       {"guard", "held deletions"},           {"quarantine", "what a server refuses or alters"},
       {"service", "parts of the daemon"},    {"config", "the configuration as a document"},
-      {"db", "the database's schema"},       {"credential", "a store's password"}};
+      {"db", "the database's schema"},       {"credential", "the passwords to log in with"}};
   for (CLI::App* sub : app.get_subcommands({})) {
     const auto found = k_nouns.find(sub->get_name());
     if (found != k_nouns.end() && sub->get_description().empty()) sub->description(found->second);

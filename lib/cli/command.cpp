@@ -119,6 +119,7 @@ Commands all_commands() {
   add_store_commands(commands);
   add_link_commands(commands);
   add_mailbox_commands(commands);
+  add_credential_commands(commands);
   add_run_commands(commands);
   add_guard_commands(commands);
   add_quarantine_commands(commands);

@@ -83,6 +83,7 @@ void add_site_commands(Commands& commands);
 void add_store_commands(Commands& commands);
 void add_link_commands(Commands& commands);
 void add_mailbox_commands(Commands& commands);
+void add_credential_commands(Commands& commands);
 void add_run_commands(Commands& commands);
 void add_guard_commands(Commands& commands);
 void add_quarantine_commands(Commands& commands);

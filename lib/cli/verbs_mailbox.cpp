@@ -18,6 +18,14 @@ std::string path_of(const Invocation& invocation) {
   return "/api/v1/mailboxes/" + http::percent_encode(invocation.text("name"));
 }
 
+// One word for both stores of the link; empty where neither asks for an owner's own password.
+std::string password_word(const json::object& mailbox) {
+  const std::string source = text_of(mailbox, "source_password_set");
+  const std::string target = text_of(mailbox, "target_password_set");
+  if (source == "no" || target == "no") return "missing";
+  return source == "yes" || target == "yes" ? "set" : "";
+}
+
 int list(Invocation& invocation) {
   json::array rows;
   const std::int64_t wanted = invocation.number("limit", 1'000'000);
@@ -40,6 +48,8 @@ int list(Invocation& invocation) {
     offset += static_cast<std::int64_t>(items.size());
     if (offset >= total) break;
   }
+  if (!invocation.out.is_json())
+    for (auto& row : rows) row.as_object()["password"] = password_word(row.as_object());
   invocation.out.rows(rows,
                       {{"mailbox", "name"},
                        {"link", "link"},
@@ -50,7 +60,8 @@ int list(Invocation& invocation) {
                        {"greetings", "greetings"},
                        {"quarantined", "quarantined"},
                        {"watch", "watch_method"},
-                       {"error", "error_code"}},
+                       {"error", "error_code"},
+                       {"password", "password"}},
                       "mirrorctl.mailboxes/1");
   invocation.out.note(fmt::format("{} of {}", rows.size(), total));
   return k_ok;

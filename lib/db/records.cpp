@@ -118,10 +118,13 @@ Task<std::optional<ProbeMailbox>> probe_mailbox(Pool& pool, StoreId store) {
     // One that was fine lately is the fairest witness.
     std::optional<ProbeMailbox> out;
     const auto rows = tx.exec_params(
-        "select m.id, case when l.source_store_id = $1 then m.name else m.target_name end from mailbox m "
-        "join link l on l.id = m.link_id "
-        "where m.participates and $1 in (l.source_store_id, l.target_store_id) order by m.compared_at desc "
-        "nulls last, m.id limit 1",
+        "select m.id, o.owner from store s join link l on s.id in (l.source_store_id, l.target_store_id) "
+        "join mailbox m on m.link_id = l.id cross join lateral "
+        "(select case when l.source_store_id = s.id then m.name else m.target_name end as owner) o "
+        "left join mailbox_password p on p.store_id = s.id and p.owner = o.owner "
+        "where s.id = $1 and m.participates "
+        "order by s.login_method = 'own_password' and p.owner is null, m.compared_at desc nulls last, m.id "
+        "limit 1",
         num(store));
     if (!rows.empty())
       out = ProbeMailbox{MailboxId{rows[0][0].as<std::int64_t>()}, rows[0][1].as<std::string>()};
@@ -132,18 +135,24 @@ Task<std::optional<ProbeMailbox>> probe_mailbox(Pool& pool, StoreId store) {
 Task<std::vector<WatchedMailbox>> load_watched(Pool& pool) {
   co_return co_await transact(pool, Commit::relaxed, [](Transaction& tx) {
     std::vector<WatchedMailbox> out;
-    for (const auto& row : tx.exec("select m.id, l.source_store_id, m.name, m.password_sealed from mailbox m "
+    for (const auto& row : tx.exec("select m.id, l.source_store_id, m.name from mailbox m "
                                    "join link l on l.id = m.link_id "
                                    "where m.participates and l.paused_reason = '' order by m.id"))
       out.push_back({MailboxId{row[0].as<std::int64_t>()}, StoreId{row[1].as<std::int64_t>()},
-                     row[2].as<std::string>(), octets(row[3])});
+                     row[2].as<std::string>()});
     return out;
   });
 }
 
-Task<std::vector<std::uint8_t>> load_mailbox_password(Pool& pool, MailboxId mailbox) {
+std::string password_context(StoreId store, std::string_view owner) {
+  return fmt::format("store/{}/owner/{}/password", store, owner);
+}
+
+Task<std::vector<std::uint8_t>> load_owner_password(Pool& pool, StoreId store, std::string owner) {
   co_return co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
-    return octets(tx.exec_params1("select password_sealed from mailbox where id = $1", num(mailbox))[0]);
+    const auto rows = tx.exec_params("select sealed from mailbox_password where store_id = $1 and owner = $2",
+                                     num(store), clean_text(owner));
+    return rows.empty() ? std::vector<std::uint8_t>{} : octets(rows[0][0]);
   });
 }
 

@@ -41,7 +41,8 @@ Task<std::vector<LinkRecord>> load_links(Pool& pool);
 Task<void> store_up(Pool& pool, StoreId store);
 Task<void> store_down(Pool& pool, StoreId store, base::Failure failure, Seconds probe_in);
 
-// A participating mailbox on a store, as source or target: for the probe of a store that is down.
+// A participating mailbox on a store, as source or target: for the probe of a store that is down. Where each
+// owner has a password of its own, one whose password is set, if there is any.
 struct ProbeMailbox {
   MailboxId id{};
   std::string owner;
@@ -53,10 +54,12 @@ struct WatchedMailbox {
   MailboxId id{};
   StoreId source{};
   std::string name;
-  std::vector<std::uint8_t> password_sealed;
 };
 Task<std::vector<WatchedMailbox>> load_watched(Pool& pool);
-Task<std::vector<std::uint8_t>> load_mailbox_password(Pool& pool, MailboxId mailbox);
+// What the own password of an owner on a store is bound to: sealed for another one it does not open.
+std::string password_context(StoreId store, std::string_view owner);
+Task<std::vector<std::uint8_t>> load_owner_password(Pool& pool, StoreId store,
+                                                    std::string owner);  // sealed; empty: none
 Task<void> heard(Pool& pool, std::vector<MailboxId> mailboxes, std::string method);
 struct StoreEventCount {
   StoreId store{};

@@ -21,12 +21,16 @@ Task<std::optional<StoreSubject>> load_store_subject(Pool& pool, std::string nam
     subject.is_source = store[0][1].as<bool>();
     subject.is_target = store[0][2].as<bool>();
     subject.watched = store[0][3].as<std::int64_t>();
-    for (const auto& row : tx.exec_params("select m.id, case when l.source_store_id = $1 then m.name else "
-                                          "m.target_name end from mailbox m "
-                                          "join link l on l.id = m.link_id where m.participates and $1 in "
-                                          "(l.source_store_id, l.target_store_id) "
-                                          "order by m.compared_at desc nulls last, m.id limit $2",
-                                          num(subject.id), static_cast<int>(owners)))
+    for (const auto& row : tx.exec_params(
+             "select m.id, o.owner from store s join link l on s.id in (l.source_store_id, "
+             "l.target_store_id) "
+             "join mailbox m on m.link_id = l.id cross join lateral "
+             "(select case when l.source_store_id = s.id then m.name else m.target_name end as owner) o "
+             "left join mailbox_password p on p.store_id = s.id and p.owner = o.owner "
+             "where s.id = $1 and m.participates "
+             "order by s.login_method = 'own_password' and p.owner is null, m.compared_at desc nulls last, "
+             "m.id limit $2",
+             num(subject.id), static_cast<int>(owners)))
       subject.owners.push_back({MailboxId{row[0].as<std::int64_t>()}, row[1].as<std::string>()});
     out = std::move(subject);
     return out;

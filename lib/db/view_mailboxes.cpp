@@ -17,10 +17,16 @@ const char* const k_mailbox_columns =
     "verified_at, "
     "m.source_messages, m.target_messages, m.greetings, m.octets, m.foreign_messages, m.unknown_messages, "
     "(select count(*) from quarantine q where q.mailbox_id = m.id) as quarantined, "
-    "greatest(0, extract(epoch from now() - least(d.first_seen, r.since)))::bigint as lag_seconds ";
+    "greatest(0, extract(epoch from now() - least(d.first_seen, r.since)))::bigint as lag_seconds, "
+    // Null where the store lets the trusted login in.
+    "case when a.login_method = 'own_password' then exists (select 1 from mailbox_password p where "
+    "p.store_id = a.id and p.owner = m.name) end as source_password_set, "
+    "case when b.login_method = 'own_password' then exists (select 1 from mailbox_password p where "
+    "p.store_id = b.id and p.owner = m.target_name) end as target_password_set ";
 
 const char* const k_mailbox_from =
-    "from mailbox m join link l on l.id = m.link_id left join dirty d on d.mailbox_id = m.id "
+    "from mailbox m join link l on l.id = m.link_id join store a on a.id = l.source_store_id "
+    "join store b on b.id = l.target_store_id left join dirty d on d.mailbox_id = m.id "
     "left join retry r on r.mailbox_id = m.id ";
 
 std::string order_of(std::string sort) {

@@ -39,6 +39,7 @@ Router make_router() {
   add_store_routes(router);
   add_link_routes(router);
   add_mailbox_routes(router);
+  add_password_routes(router);
   add_run_routes(router);
   add_event_routes(router);
   add_guard_routes(router);
@@ -131,6 +132,12 @@ db::Actor actor_of(const Request& request) {
   actor.who = request.caller.name;
   actor.request_id = request.request_id;
   return actor;
+}
+
+const base::Sealer& require_sealer(const Api& api) {
+  if (!api.settings.sealer)
+    throw Problem(409, "MRD-BASE-003", "the daemon has no sealing key, so it cannot keep a credential");
+  return *api.settings.sealer;
 }
 
 std::int64_t if_match(const Request& request) {

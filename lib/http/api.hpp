@@ -23,8 +23,9 @@ void add_state_routes(Router& router);
 void add_store_routes(Router& router);
 void add_link_routes(Router& router);
 void add_mailbox_routes(Router& router);
-void add_run_routes(Router& router);    // runs, reports, estimate
-void add_event_routes(Router& router);  // events, audit
+void add_password_routes(Router& router);  // the own passwords of mailbox owners
+void add_run_routes(Router& router);       // runs, reports, estimate
+void add_event_routes(Router& router);     // events, audit
 void add_guard_routes(Router& router);
 void add_quarantine_routes(Router& router);
 void add_service_routes(Router& router);
@@ -40,7 +41,8 @@ Response json_response(std::string body, int status = 200);
 Response run_response(const db::Json& run);                             // 202, Location
 Response versioned_response(const db::Json& object, int status = 200);  // ETag from row_version
 db::Actor actor_of(const Request& request);
-std::int64_t if_match(const Request& request);  // Problem 428 when missing
+const base::Sealer& require_sealer(const Api& api);  // Problem 409 without one
+std::int64_t if_match(const Request& request);       // Problem 428 when missing
 int int_query(const Request& request, const std::string& name, int fallback, int lowest, int highest);
 void allow_query(const Request& request,
                  std::initializer_list<std::string_view> names);  // Problem 422 for others

@@ -23,12 +23,6 @@ void require_profile(const Api& api, const json::object& body) {
       {{"/profile", "is not a known profile"}});
 }
 
-const base::Sealer& require_sealer(const Api& api) {
-  if (!api.settings.sealer)
-    throw Problem(409, "MRD-BASE-003", "the daemon has no sealing key, so it cannot keep a credential");
-  return *api.settings.sealer;
-}
-
 std::string take_name(json::object& body) {
   const std::string name = text_member(body, "name");
   if (!is_name(name))

@@ -148,7 +148,7 @@ Failure failure_of(const Reply& reply, std::string_view command, std::string_vie
 Failure login_failure(const Reply& reply, std::string_view owner, bool own_password) {
   const std::string detail = describe(reply, "login for", owner);
   if (reply.code == "AUTHORIZATIONFAILED" || reply.code == "NOPERM") return Failure("MRD-IMAP-011", detail);
-  if (reply.code == "EXPIRED" && own_password) return Failure("MRD-IMAP-011", detail);
+  if (reply.code == "EXPIRED" && own_password) return Failure("MRD-IMAP-037", detail);
   if (reply.code == "LIMIT" || reply.text.find("Maximum number of connections") != std::string::npos)
     return Failure("MRD-IMAP-029", detail);
   if (reply.code == "UNAVAILABLE" || reply.code == "CONTACTADMIN" || reply.code == "SERVERBUG")
@@ -156,7 +156,7 @@ Failure login_failure(const Reply& reply, std::string_view owner, bool own_passw
   const std::string_view id = id_of(reply.code);
   if (!id.empty()) return Failure(id, detail);
   if (suggested_backoff(reply)) return Failure("MRD-IMAP-019", detail);
-  return Failure(own_password ? "MRD-IMAP-011" : "MRD-IMAP-010", detail);
+  return Failure(own_password ? "MRD-IMAP-037" : "MRD-IMAP-010", detail);
 }
 
 }  // namespace mirror::imap

@@ -67,8 +67,8 @@ class AppendStream;
 class Session {
  public:
   // Connects, greets, STARTTLS, capabilities, login for owner, ENABLE QRESYNC/CONDSTORE when offered. A
-  // refused login is a Failure (MRD-IMAP-010 credentials, scope store; MRD-IMAP-011 this mailbox only, scope
-  // mailbox). own_password: the owner's password where the method asks for one.
+  // refused login is a Failure (MRD-IMAP-010 credentials, scope store; MRD-IMAP-011 this mailbox only and
+  // MRD-IMAP-037 its own password, scope mailbox). own_password: the owner's where the method asks for one.
   static Task<base::Result<std::unique_ptr<Session>>> open(Access access, std::string owner,
                                                            base::SecretText own_password = {});
   virtual ~Session() = default;

@@ -56,7 +56,9 @@ Task<Result<void>> SessionImpl::establish(std::string owner, SecretText own_pass
     if (failed.failure().code() != "MRD-IMAP-002" || !wire_->bye()) throw;
     const Failure by_code = login_failure(*wire_->bye(), owner, own);
     // A plain BYE says nothing about the password.
-    if (by_code.code() != "MRD-IMAP-010" && by_code.code() != "MRD-IMAP-011") co_return by_code;
+    if (by_code.code() != "MRD-IMAP-010" && by_code.code() != "MRD-IMAP-011" &&
+        by_code.code() != "MRD-IMAP-037")
+      co_return by_code;
     co_return failed.failure();
   }
   wire_->expect_bye(false);

@@ -14,6 +14,8 @@ using Opened = base::Result<std::unique_ptr<imap::Session>>;
 // So many owners refused in a row, none let in between: a witness is asked whether it is the store's trouble.
 constexpr std::size_t k_refusals_of_store = 3;
 
+constexpr std::string_view k_own_missing = "MRD-IMAP-036", k_own_refused = "MRD-IMAP-037";
+
 // The connection ended without a verdict on the login.
 bool is_closed(const base::Failure& failure) {
   return failure.code() == "MRD-NET-003" || failure.code() == "MRD-IMAP-002";
@@ -39,21 +41,43 @@ base::Failure of_the_store(const Store& store, const base::Failure& failure) {
                             : base::Failure("MRD-IMAP-010", base::Scope::store, base::Retry::never, detail);
 }
 
+bool has_own_passwords(const Store& store) {
+  return store.access.method == imap::LoginMethod::own_password;
+}
+
 }  // namespace
 
-net::Task<Opened> Sessions::log_in(std::string purpose, std::shared_ptr<const Store> store, std::string owner,
-                                   base::MailboxId mailbox) {
+// As it is set now. Another one than before has been refused by nobody yet.
+net::Task<base::Result<base::SecretText>> Sessions::own_password(std::shared_ptr<const Store> store,
+                                                                 std::string owner) {
+  using Password = base::Result<base::SecretText>;
+  auto sealed = co_await db::load_owner_password(pool_, store->record.id, owner);
+  auto& known = own_logins_[{store->record.id, owner}];
+  if (known.sealed != sealed) known = {std::move(sealed), known.turn + 1, std::nullopt};
+  if (known.refused_until && clock_.now() < *known.refused_until)
+    co_return Password(base::Failure(
+        k_own_refused,
+        fmt::format("{} on {}: refused before, and not tried yet again", owner, store->record.name)));
+  co_return book_.open_password(*store, owner, known.sealed);
+}
+
+net::Task<Opened> Sessions::log_in(std::string purpose, std::shared_ptr<const Store> store,
+                                   std::string owner) {
   if (store->broken) co_return Opened(*store->broken);
-  base::SecretText own_password;
-  if (store->access.method == imap::LoginMethod::own_password) {
-    const auto sealed = co_await db::load_mailbox_password(pool_, mailbox);
-    auto opened = book_.open_password(mailbox, sealed);
-    if (!opened) co_return Opened(opened.error());
-    own_password = std::move(*opened);
+  base::SecretText password;
+  if (has_own_passwords(*store)) {
+    auto own = co_await own_password(store, owner);
+    if (!own) co_return Opened(own.error());
+    password = std::move(*own);
   }
   imap::Access access = store->access;
   access.purpose = std::move(purpose);
-  auto session = co_await open_or_refusal(std::move(access), std::move(owner), std::move(own_password));
+  const auto key = std::pair(store->record.id, owner);
+  const auto turn = has_own_passwords(*store) ? own_logins_[key].turn : 0;
+  auto session = co_await open_or_refusal(std::move(access), owner, std::move(password));
+  if (!session && session.error().code() == k_own_refused)
+    if (auto& tried = own_logins_[key]; tried.turn == turn)
+      tried.refused_until = clock_.now() + settings_.probe_refused;
   if (!session) co_return session;
   refused_[store->record.id].clear();
   for (const auto cap : store->profile.required)
@@ -66,12 +90,17 @@ net::Task<Opened> Sessions::log_in(std::string purpose, std::shared_ptr<const St
 net::Task<std::optional<base::Failure>> Sessions::probe(std::shared_ptr<const Store> store) {
   const auto witness = co_await db::probe_mailbox(pool_, store->record.id);
   if (!witness) co_return std::nullopt;
+  // What an owner's own password was told before says nothing of the store now.
+  if (has_own_passwords(*store)) own_logins_[{store->record.id, witness->owner}].refused_until.reset();
   try {
-    auto session = co_await log_in("probe.", store, witness->owner, witness->id);
+    auto session = co_await log_in("probe.", store, witness->owner);
     if (session) {
       co_await (*session)->logout();
       co_return std::nullopt;
     }
+    // A server that judges a password is there, and one owner's says nothing of the others'.
+    if (session.error().code() == k_own_refused || session.error().code() == k_own_missing)
+      co_return std::nullopt;
     if (is_closed(session.error()) || is_refused(session.error()))
       co_return of_the_store(*store, session.error());
     co_return session.error();
@@ -88,7 +117,7 @@ net::Task<base::Failure> Sessions::judge_refusal(std::shared_ptr<const Store> st
   if (!is_closed(failure) && !is_refused(failure)) co_return failure;
   const base::Failure of_mailbox("MRD-IMAP-011", failure.detail());
   // With passwords of their own, refused owners say nothing about each other.
-  if (is_refused(failure) && store->access.method == imap::LoginMethod::own_password) co_return of_mailbox;
+  if (is_refused(failure) && has_own_passwords(*store)) co_return of_mailbox;
   auto& owners = refused_[store->record.id];
   owners.insert(std::move(owner));
   if (owners.size() < k_refusals_of_store) co_return of_mailbox;
@@ -97,14 +126,13 @@ net::Task<base::Failure> Sessions::judge_refusal(std::shared_ptr<const Store> st
   co_return of_the_store(*store, failure);
 }
 
-net::Task<Opened> Sessions::open(std::shared_ptr<const Store> store, std::string owner,
-                                 base::MailboxId mailbox) {
-  co_return co_await open_for("watch.", std::move(store), std::move(owner), mailbox);
+net::Task<Opened> Sessions::open(std::shared_ptr<const Store> store, std::string owner) {
+  co_return co_await open_for("watch.", std::move(store), std::move(owner));
 }
 
 net::Task<Opened> Sessions::open_for(std::string purpose, std::shared_ptr<const Store> store,
-                                     std::string owner, base::MailboxId mailbox) {
-  auto session = co_await log_in(std::move(purpose), store, owner, mailbox);
+                                     std::string owner) {
+  auto session = co_await log_in(std::move(purpose), store, owner);
   if (session) co_return session;
   co_return Opened(co_await judge_refusal(store, std::move(owner), session.error()));
 }

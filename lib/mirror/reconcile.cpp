@@ -125,8 +125,8 @@ Task<void> save_checkpoints(Pass& pass) {
   co_await db::save_checkpoints(pass.world.pool, pass.fence, std::move(checkpoints));
 }
 
-Task<Borrowed> borrow(World& world, base::StoreId store, std::string owner, base::MailboxId mailbox) {
-  auto borrowed = co_await world.sessions.borrow(store, owner, mailbox);
+Task<Borrowed> borrow(World& world, base::StoreId store, std::string owner) {
+  auto borrowed = co_await world.sessions.borrow(store, owner);
   if (!borrowed) throw base::Failed(borrowed.error());
   co_return std::move(*borrowed);
 }
@@ -206,8 +206,8 @@ Task<PassResult> reconcile(World& world, db::WorkItem item, bool dry_run) {
   pass.fence.epoch = pass.item.epoch;
   pass.fence.reason = pass.item.cause;
   if (pass.item.cause == "echo") world.sessions.forget(pass.item.source_store, pass.item.name);
-  pass.source = co_await borrow(world, pass.item.source_store, pass.item.name, pass.item.mailbox);
-  pass.target = co_await borrow(world, pass.item.target_store, pass.item.target_name, pass.item.mailbox);
+  pass.source = co_await borrow(world, pass.item.source_store, pass.item.name);
+  pass.target = co_await borrow(world, pass.item.target_store, pass.item.target_name);
   auto start = co_await db::begin_pass(world.pool, pass.fence);
   pass.records = std::move(start.folders);
   // A pass that was taken before its run marked it compares less than the run asks for.

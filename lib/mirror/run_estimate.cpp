@@ -75,7 +75,7 @@ Task<Estimate> estimate_mailbox(World& world, Gate& gate, db::RunMailbox mailbox
   Estimate out;
   out.mailboxes = 1;
   const auto link = world.book.link(mailbox.link);
-  auto session = co_await world.sessions.borrow(mailbox.source, mailbox.name, mailbox.id);
+  auto session = co_await world.sessions.borrow(mailbox.source, mailbox.name);
   if (!session) throw base::Failed(session.error());
   const auto folders = co_await (*session)->list(true);
   if (!folders) throw base::Failed(folders.error());

@@ -9,10 +9,6 @@ namespace {
 
 constexpr std::size_t k_idle_limit = 512;
 
-std::string key_of(const Store& store, const std::string& owner) {
-  return fmt::format("{}/{}/{}", store.record.id, store.record.row_version, owner);
-}
-
 }  // namespace
 
 Borrowed::Borrowed(Sessions* owner, std::string key, std::unique_ptr<imap::Session> session,
@@ -64,10 +60,19 @@ void Borrowed::give_back() noexcept {
 Sessions::Sessions(db::Pool& pool, const StoreBook& book, const Settings& settings, const base::Clock& clock)
     : pool_(pool), book_(book), settings_(settings), clock_(clock) {}
 
-net::Task<base::Result<Borrowed>> Sessions::borrow(base::StoreId id, std::string owner,
-                                                   base::MailboxId mailbox) {
+std::string Sessions::key_of(const Store& store, const std::string& owner) const {
+  const auto own = own_logins_.find({store.record.id, owner});
+  return fmt::format("{}/{}/{}/{}", store.record.id, store.record.row_version,
+                     own == own_logins_.end() ? 0 : own->second.turn, owner);
+}
+
+net::Task<base::Result<Borrowed>> Sessions::borrow(base::StoreId id, std::string owner) {
   const auto store = book_.store(id);
   if (!store) co_return base::Result<Borrowed>(base::Failure("MRD-CONF-004", fmt::format("store {}", id)));
+  if (store->access.method == imap::LoginMethod::own_password) {
+    const auto known = co_await own_password(store, owner);
+    if (!known) co_return base::Result<Borrowed>(known.error());
+  }
   const std::string key = key_of(*store, owner);
   while (true) {
     const auto warm = idle_.find(key);
@@ -76,7 +81,7 @@ net::Task<base::Result<Borrowed>> Sessions::borrow(base::StoreId id, std::string
     idle_.erase(warm);
     if (session->usable()) co_return Borrowed(this, key, std::move(session), store);
   }
-  auto session = co_await open_for({}, store, owner, mailbox);
+  auto session = co_await open_for({}, store, owner);
   if (!session) co_return base::Result<Borrowed>(session.error());
   co_return Borrowed(this, key, std::move(*session), store);
 }

@@ -49,11 +49,12 @@ class Sessions {
 
   // A session for owner on a store, warm or new. A login that is refused, or ended without a word, counts
   // against the mailbox while others get in (MRD-IMAP-011), against the store when nobody does (MRD-IMAP-010,
-  // MRD-IMAP-035).
-  net::Task<base::Result<Borrowed>> borrow(base::StoreId store, std::string owner, base::MailboxId mailbox);
+  // MRD-IMAP-035). An owner's own password that is refused (MRD-IMAP-037) or not set (MRD-IMAP-036) is the
+  // mailbox's trouble always.
+  net::Task<base::Result<Borrowed>> borrow(base::StoreId store, std::string owner);
   // A connection outside the pool, for watchers.
   net::Task<base::Result<std::unique_ptr<imap::Session>>> open(std::shared_ptr<const Store> store,
-                                                               std::string owner, base::MailboxId mailbox);
+                                                               std::string owner);
   // Whether the store lets anybody in, asked with the mailbox compared last; nothing when it does, or when it
   // has no mailbox yet. What is refused counts for the store.
   net::Task<std::optional<base::Failure>> probe(std::shared_ptr<const Store> store);
@@ -79,18 +80,20 @@ class Sessions {
   friend class Borrowed;
   net::Task<base::Result<std::unique_ptr<imap::Session>>> open_for(std::string purpose,
                                                                    std::shared_ptr<const Store> store,
-                                                                   std::string owner,
-                                                                   base::MailboxId mailbox);
+                                                                   std::string owner);
   struct Idle {
     std::unique_ptr<imap::Session> session;
     std::shared_ptr<const Store> store;
     base::BootTime since;
   };
+  std::string key_of(const Store& store, const std::string& owner) const;
   void keep(std::string key, std::unique_ptr<imap::Session> session,
             std::shared_ptr<const Store> store) noexcept;
   net::Task<base::Result<std::unique_ptr<imap::Session>>> log_in(std::string purpose,
                                                                  std::shared_ptr<const Store> store,
-                                                                 std::string owner, base::MailboxId mailbox);
+                                                                 std::string owner);
+  net::Task<base::Result<base::SecretText>> own_password(std::shared_ptr<const Store> store,
+                                                         std::string owner);
   net::Task<base::Failure> judge_refusal(std::shared_ptr<const Store> store, std::string owner,
                                          base::Failure failure);
 
@@ -101,6 +104,13 @@ class Sessions {
   std::multimap<std::string, Idle> idle_;
   std::map<base::StoreId, std::set<std::string>> refused_;  // owners refused since the last login that worked
   std::map<base::StoreId, Traffic> traffic_;
+  // The own password last used for an owner, as it is sealed, and until when it is not tried again.
+  struct OwnLogin {
+    std::vector<std::uint8_t> sealed;
+    std::uint64_t turn = 0;  // of how many before it: a session is lent again only under the same one
+    std::optional<base::BootTime> refused_until;
+  };
+  std::map<std::pair<base::StoreId, std::string>, OwnLogin> own_logins_;
   std::set<base::StoreId> down_, up_;
 };
 

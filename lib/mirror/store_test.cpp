@@ -234,8 +234,8 @@ Task<base::Result<std::unique_ptr<imap::Session>>> open_for(Testing& t, db::Prob
   using Opened = base::Result<std::unique_ptr<imap::Session>>;
   base::SecretText own_password;
   if (t.store->access.method == imap::LoginMethod::own_password) {
-    const auto sealed = co_await db::load_mailbox_password(t.world.pool, owner.id);
-    auto opened = t.world.book.open_password(owner.id, sealed);
+    const auto sealed = co_await db::load_owner_password(t.world.pool, t.store->record.id, owner.owner);
+    auto opened = t.world.book.open_password(*t.store, owner.owner, sealed);
     if (!opened) co_return Opened(opened.error());
     own_password = std::move(*opened);
   }

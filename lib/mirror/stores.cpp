@@ -108,11 +108,14 @@ std::vector<std::shared_ptr<const Store>> StoreBook::all() const {
   return out;
 }
 
-base::Result<base::SecretText> StoreBook::open_password(base::MailboxId mailbox,
+base::Result<base::SecretText> StoreBook::open_password(const Store& store, const std::string& owner,
                                                         const std::vector<std::uint8_t>& sealed) const {
-  if (sealed.empty()) return base::SecretText{};
+  const auto detail = fmt::format("{} on {}", owner, store.record.name);
+  if (sealed.empty()) return base::Failure("MRD-IMAP-036", detail);
   if (sealer_ == nullptr) return base::Failure("MRD-BASE-003", "no key is configured");
-  return sealer_->open(sealed, fmt::format("mailbox/{}/password", mailbox));
+  auto opened = sealer_->open(sealed, db::password_context(store.record.id, owner));
+  if (opened) return opened;
+  return base::Failure(opened.error().code(), base::Scope::mailbox, base::Retry::later, detail);
 }
 
 }  // namespace mirror::engine

@@ -33,8 +33,8 @@ class StoreBook {
   std::shared_ptr<const Store> store(base::StoreId id) const;  // nullptr when unknown
   std::shared_ptr<const db::LinkRecord> link(base::LinkId id) const;
   std::vector<std::shared_ptr<const Store>> all() const;
-  // The owner's own password, for stores that want one.
-  base::Result<base::SecretText> open_password(base::MailboxId mailbox,
+  // The owner's own password, for stores that want one. A failure is that owner's alone.
+  base::Result<base::SecretText> open_password(const Store& store, const std::string& owner,
                                                const std::vector<std::uint8_t>& sealed) const;
   std::uint64_t generation() const noexcept { return generation_; }
 

@@ -111,8 +111,8 @@ void compare_folders(const std::vector<db::FolderRecord>& rows, const std::vecto
 Task<VerifyResult> verify_mailbox(World& world, db::RunMailbox mailbox, bool deep) {
   const auto link = world.book.link(mailbox.link);
   if (!link) throw base::Failed(Failure("MRD-CONF-004", fmt::format("link {}", mailbox.link)));
-  auto source = take(co_await world.sessions.borrow(mailbox.source, mailbox.name, mailbox.id));
-  auto target = take(co_await world.sessions.borrow(mailbox.target, mailbox.target_name, mailbox.id));
+  auto source = take(co_await world.sessions.borrow(mailbox.source, mailbox.name));
+  auto target = take(co_await world.sessions.borrow(mailbox.target, mailbox.target_name));
   auto [on_source, on_target] = co_await net::both(source->list(false), target->list(false));
   if (!on_source) throw base::Failed(on_source.error());
   if (!on_target) throw base::Failed(on_target.error());

@@ -170,7 +170,7 @@ Task<void> Heard::flush() {
 
 Task<void> watch_mailbox(World& world, Heard& heard, db::WatchedMailbox mailbox,
                          std::shared_ptr<const Store> store) {
-  auto session = co_await world.sessions.open(store, mailbox.name, mailbox.id);
+  auto session = co_await world.sessions.open(store, mailbox.name);
   if (!session) throw base::Failed(session.error());
   const auto& method = store->profile.watch;
   Watching w{world, heard, mailbox, *store, **session, "poll", {}, {}};
@@ -195,7 +195,7 @@ Task<void> watch_mailbox(World& world, Heard& heard, db::WatchedMailbox mailbox,
 
 Task<void> poll_mailbox(World& world, Heard& heard, db::WatchedMailbox mailbox,
                         std::map<std::string, std::string>& last) {
-  auto session = co_await world.sessions.borrow(mailbox.source, mailbox.name, mailbox.id);
+  auto session = co_await world.sessions.borrow(mailbox.source, mailbox.name);
   if (!session) throw base::Failed(session.error());
   const bool first = last.empty();
   if (co_await poll_moved(**session, last, nullptr) || first)

@@ -102,7 +102,7 @@ TEST_CASE("each login method sends its own words") {
   CHECK(open_with({send("* OK [CAPABILITY IMAP4rev1] x\r\n"), expect("M1 LOGIN alice own\r\n"),
                    send("M1 NO [AUTHENTICATIONFAILED] x\r\n")},
                   access)
-            .code == "MRD-IMAP-011");
+            .code == "MRD-IMAP-037");
   CHECK(open_with({send("* OK [CAPABILITY IMAP4rev1 LOGINDISABLED] x\r\n")}, access).code == "MRD-IMAP-008");
   access.method = LoginMethod::external;
   CHECK(open_with(

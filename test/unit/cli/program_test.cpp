@@ -104,6 +104,14 @@ TEST_CASE("from an empty site to one that mirrors, by the verbs a person types")
   CHECK(shell.run("mailbox exclude '2*'").out == "1 match, 1 changed; 2 of 3 take part\n");
   CHECK(shell.run("mailbox list '1*' --no-headers --format tab").out.find("1001\tmain\tnew") == 0);
   CHECK(shell.run("mailbox show 1002 --json").out.find("\"target_name\":\"u1002\"") != std::string::npos);
+  CHECK(shell.run("mailbox credential set 1001 --store prod", secret).code == 0);
+  CHECK(shell.run("mailbox credential set 1001", secret).code == 2);
+  const auto lines =
+      shell.run("mailbox credential import prod " + shell.file("p", "1001,hush\n\nnone\thush\n"));
+  CHECK(lines.code == 2);
+  CHECK(lines.err.find("line 3: no mailbox of \"prod\"") != std::string::npos);
+  CHECK(lines.err.find("hush") == std::string::npos);
+  CHECK(shell.run("mailbox credential clear 1001 --store prod").code == 0);
   CHECK(shell.run("status").out.find("state     mirroring") == 0);
   CHECK(json::parse(shell.run("status --json").out).at("schema") == "mirrorctl.status/1");
   const auto exported = shell.run("config export").out;

@@ -6,6 +6,7 @@
 #include "http/config_plan.hpp"
 #include "http/fields.hpp"
 #include "http/metrics.hpp"
+#include "http/password_lines.hpp"
 
 using namespace mirror;
 namespace json = boost::json;
@@ -254,4 +255,29 @@ TEST_CASE("what a document cannot ask is an error, not a surprise") {
   CHECK(errors_of("[link.main]\nsource=\"prod\"\ntarget=\"dr\"\nmailboxes=[\"7\",\"7\"]\n", current).size() ==
         1);
   CHECK(errors_of("[store.z]\nhost=\"h\"\nport=1\npassword_file=\"gone\"\n", nothing()).size() == 1);
+}
+
+TEST_CASE("a line of passwords is split at its first separator and nothing of the password is lost") {
+  const auto lines = http::parse_password_lines("# x\n 1001 \t a,b\tc \r\n\n1002,d\t#e\n1003\tf");
+  CHECK(lines.wrong.empty());
+  REQUIRE(lines.rows.size() == 3);
+  CHECK(lines.rows[0].mailbox == "1001");
+  CHECK(lines.rows[0].password.reveal() == " a,b\tc ");
+  CHECK(lines.rows[0].line == 2);
+  CHECK(lines.rows[1].mailbox == "1002");
+  CHECK(lines.rows[1].password.reveal() == "d\t#e");
+  CHECK(lines.rows[2].password.reveal() == "f");
+  CHECK(lines.rows[2].line == 5);
+}
+
+TEST_CASE("every bad line of passwords is told with its number and without the password") {
+  const auto lines = http::parse_password_lines(
+      "1001,hush\nhush\n,hush\n1002,\n1001\thush\n1003,hu\rsh\n1004,hush" + std::string(1024, 'x'));
+  CHECK(lines.rows.size() == 1);
+  std::vector<std::size_t> numbers;
+  for (const auto& wrong : lines.wrong) {
+    numbers.push_back(wrong.line);
+    CHECK(wrong.text.find("hush") == std::string::npos);
+  }
+  CHECK(numbers == std::vector<std::size_t>{2, 3, 4, 5, 6, 7});
 }

@@ -92,6 +92,46 @@ TEST_CASE("a password goes in sealed and never comes out") {
     CHECK(served.call("GET", path).body.find("s3cr3t") == std::string::npos);
 }
 
+TEST_CASE("an owner's own password belongs to the owner on one store, on whichever link") {
+  test::Served served;
+  configure(served);
+  served.call("POST", "/api/v1/stores",
+              R"({"name":"dr2","host":"e","port":993,"login_method":"own_password"})");
+  served.call("POST", "/api/v1/links", R"({"name":"second","source":"prod","target":"dr2"})");
+  served.call("POST", "/api/v1/mailboxes", R"({"link":"main","mailboxes":["1001"]})");
+  served.call("POST", "/api/v1/mailboxes",
+              R"({"link":"second","mailboxes":[{"name":"1001","target_name":"u1"}]})");
+  served.sql("delete from dirty");
+  const auto put = [&](const std::string& name, const std::string& body) {
+    return served.call("PUT", "/api/v1/mailboxes/" + name + "/credential", body);
+  };
+  // Both links have the same owner on the source: one password. Nobody asks for it there, so nothing is
+  // tried.
+  CHECK(put("1001", R"({"store":"prod","password":"s3cr3t-1"})").body == R"({"set":1,"used":false})");
+  CHECK(served.sql("select count(*) from dirty") == "0");
+  CHECK(put("1001", R"({"store":"dr2","password":"s3cr3t-2"})").body == R"({"set":1,"used":true})");
+  CHECK(served.sql("select string_agg(owner, ' ' order by store_id) from mailbox_password") == "1001 u1");
+  CHECK(
+      served.sql(
+          "select string_agg(l.name, ' ') from dirty d join mailbox m on m.id = d.mailbox_id join link l on "
+          "l.id = m.link_id") == "second");
+  CHECK(put("none", R"({"store":"prod","password":"s3cr3t"})").status == 404);
+  CHECK(put("1001", R"({"store":"none","password":"s3cr3t"})").status == 404);
+  CHECK(put("1001", R"({"store":"dr2","link":"main","password":"s3cr3t"})").status == 404);
+  CHECK(put("1001", R"({"store":"prod","password":""})").status == 422);
+  CHECK(put("1001", R"({"store":"prod","password":"s3cr3t\n"})").status == 422);
+  CHECK(served.call("DELETE", "/api/v1/mailboxes/1001/credential?store=dr2").status == 204);
+  CHECK(served.call("DELETE", "/api/v1/mailboxes/1001/credential?store=dr2").status == 204);
+  CHECK(served.call("DELETE", "/api/v1/mailboxes/1001/credential").status == 422);
+  CHECK(
+      served.sql(
+          "select string_agg(action, ' ' order by id) from audit where action like 'mailbox.credential%'") ==
+      "mailbox.credential mailbox.credential mailbox.credential.clear");
+  for (const char* path : {"/api/v1/mailboxes", "/api/v1/mailboxes/1001?link=main", "/api/v1/config",
+                           "/api/v1/audit", "/api/v1/events", "/api/v1/status"})
+    CHECK(served.call("GET", path).body.find("s3cr3t") == std::string::npos);
+}
+
 TEST_CASE("links: a target may not be a source back") {
   test::Served served;
   configure(served);

@@ -95,7 +95,7 @@ TEST_CASE("a refusal gets code, scope and retry class by its response code") {
 TEST_CASE("a refused login says whose fault it is") {
   CHECK(login_failure(no("[AUTHENTICATIONFAILED] x"), "a", false).code() == "MRD-IMAP-010");
   CHECK(login_failure(no("bad password"), "a", false).code() == "MRD-IMAP-010");
-  CHECK(login_failure(no("[AUTHENTICATIONFAILED] x"), "a", true).code() == "MRD-IMAP-011");
+  CHECK(login_failure(no("[AUTHENTICATIONFAILED] x"), "a", true).code() == "MRD-IMAP-037");
   CHECK(login_failure(no("[AUTHORIZATIONFAILED] x"), "a", false).code() == "MRD-IMAP-011");
   CHECK(login_failure(no("[UNAVAILABLE] x"), "a", false).code() == "MRD-IMAP-032");
   CHECK(login_failure(no("[EXPIRED] x"), "a", false).code() == "MRD-IMAP-030");
