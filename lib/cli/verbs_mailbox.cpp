@@ -81,7 +81,7 @@ int show(Invocation& invocation) {
                          {"mapped", "mapped"},
                          {"foreign", "foreign"},
                          {"unknown", "unknown"},
-                         {"greetings", "greetings"}},
+                         {"greetings", "greeting_messages"}},
                         "mirrorctl.folders/1");
   return k_ok;
 }

@@ -89,14 +89,15 @@ void save_one(Transaction& tx, const Checkpoint& c) {
       "target_uidvalidity = $6, target_uidnext = greatest($7, case when target_uidvalidity = $6 then "
       "target_uidnext else 0 end), "
       "target_modseq = $8, target_exists = $9, source_status = $10, target_status = $11, mailboxid = $12, "
-      "special_use = $13, subscribed = $14, memory = true where id = $1",
+      "special_use = $13, subscribed = $14, greetings = $15, memory = true where id = $1",
       base::raw(c.folder), static_cast<std::int64_t>(base::raw(c.source_uidvalidity)),
       static_cast<std::int64_t>(base::raw(c.source_uidnext)),
       static_cast<std::int64_t>(base::raw(c.source_modseq)), static_cast<std::int64_t>(c.source_exists),
       static_cast<std::int64_t>(base::raw(c.target_uidvalidity)),
       static_cast<std::int64_t>(base::raw(c.target_uidnext)),
       static_cast<std::int64_t>(base::raw(c.target_modseq)), static_cast<std::int64_t>(c.target_exists),
-      c.source_status, c.target_status, clean_text(c.mailboxid), clean_text(c.special_use), c.subscribed);
+      c.source_status, c.target_status, clean_text(c.mailboxid), clean_text(c.special_use), c.subscribed,
+      c.greetings);
 }
 
 }  // namespace
@@ -106,6 +107,20 @@ Task<std::vector<FolderRecord>> load_folders(Pool& pool, base::MailboxId mailbox
     std::vector<FolderRecord> folders;
     for (const auto& row : tx.exec_params(k_load, base::raw(mailbox))) folders.push_back(read_folder(row));
     return folders;
+  });
+}
+
+Task<std::map<FolderId, std::int64_t>> count_greetings(Pool& pool, base::MailboxId mailbox) {
+  co_return co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
+    std::map<FolderId, std::int64_t> counts;
+    for (const auto& row :
+         tx.exec_params("select f.id, count(*) from folder f join message m on m.folder_id = f.id "
+                        "and m.source_uidvalidity = f.source_uidvalidity "
+                        "and m.target_uidvalidity = f.target_uidvalidity "
+                        "where f.mailbox_id = $1 and m.greeting group by f.id",
+                        base::raw(mailbox)))
+      counts[FolderId{row[0].as<std::int64_t>()}] = row[1].as<std::int64_t>();
+    return counts;
   });
 }
 

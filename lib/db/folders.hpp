@@ -4,6 +4,7 @@
 // Folder rows: names on both sides, checkpoints, what STATUS said when all was equal. The checkpoint moves
 // last and holds EXAMINE's answers from the start of the pass (law 8).
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,8 @@ struct FolderRecord {
 };
 
 Task<std::vector<FolderRecord>> load_folders(Pool& pool, base::MailboxId mailbox);
+// Of each folder the mapped messages that were judged to be greetings; a folder without any is missing.
+Task<std::map<FolderId, std::int64_t>> count_greetings(Pool& pool, base::MailboxId mailbox);
 // What a pass starts from, in one transaction: the steps an earlier one left open are closed as recovered,
 // and its run is known (0: none waits for this mailbox).
 struct PassStart {
@@ -94,6 +97,7 @@ struct Checkpoint {
   std::string mailboxid;
   std::string special_use;
   bool subscribed = false;
+  bool greetings = false;
 };
 Task<void> save_checkpoints(Pool& pool, Fence fence, std::vector<Checkpoint> checkpoints);
 // The target's UIDVALIDITY and floor as first seen, before anything is sent there.

@@ -90,6 +90,8 @@ Task<Json> show_mailbox(Pool& pool, std::string link, std::string name) {
             "f.special_use, f.subscribed, "
             "f.greetings, f.source_exists, f.target_exists, f.source_uidvalidity, f.target_uidvalidity, "
             "(select count(*) from message g where g.folder_id = f.id) as mapped, "
+            "(select count(*) from message g where g.folder_id = f.id and (f.greetings or g.greeting)) as "
+            "greeting_messages, "
             "(select count(*) from extra_message e where e.folder_id = f.id and e.kind = 'foreign') as "
             "foreign, "
             "(select count(*) from extra_message e where e.folder_id = f.id and e.kind = 'unknown') as "

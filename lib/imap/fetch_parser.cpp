@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "imap/fetch_parser.hpp"
 
+#include "imap/structure_parser.hpp"
 #include "imap/value_parser.hpp"
 
 namespace mirror::imap {
@@ -30,6 +31,8 @@ void take_item(FetchData& data, std::string_view name, const Value& value) {
     const auto number =
         value.is_list() && value.items.size() == 1 ? parse_number(value.items.front().text) : std::nullopt;
     if (number) message.modseq = ModSeq{*number};
+  } else if (name == "BODYSTRUCTURE") {
+    message.file_names = file_names_of(value);
   } else if (name == "BODY[]" || name.starts_with("BODY[]<") || name == "RFC822" ||
              name.starts_with("BINARY[]")) {
     take_body(data, value);

@@ -35,6 +35,7 @@ struct Response {
   Reply reply;                // of OK, NO, BAD, BYE, PREAUTH and tagged replies (BYE counts as no)
   std::string rest;           // after the name, for responses that are not structured; after "+ "
   std::vector<Value> values;  // of FETCH, LIST, LSUB, STATUS, ESEARCH, NAMESPACE, ID
+  bool passed_over = false;   // a FETCH with a BODYSTRUCTURE too long or too deep: no values
 };
 
 // A message body inside a FETCH response, always streamed, whatever its size.

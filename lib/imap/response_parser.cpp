@@ -37,6 +37,7 @@ void ResponseParser::start_line() {
   if (line_.capacity() > 4096) line_.shrink_to_fit();  // an idle connection stays small
   streamed_.clear();
   literal_end_ = 0;
+  passing_over_ = false;
 }
 
 Failure ResponseParser::fail(std::string_view why) {
@@ -53,7 +54,7 @@ Result<std::optional<ResponseEvent>> ResponseParser::next() {
       continue;
     }
     const bool whole = take_line();
-    if (!within_bounds(0)) return fail("response too long");
+    if (!within_bounds(0) && !pass_over()) return fail("response too long");
     if (!whole) return std::optional<ResponseEvent>();
     auto done = line_done();
     if (done.has_error() || done->has_value()) return done;
@@ -73,7 +74,7 @@ bool ResponseParser::take_line() {
 
 bool ResponseParser::take_literal() {
   const std::string_view piece = unread().substr(0, std::min<std::uint64_t>(left_, unread().size()));
-  line_.append(piece);
+  if (!passing_over_) line_.append(piece);
   at_ += piece.size();
   left_ -= piece.size();
   if (left_ > 0) return false;
@@ -100,6 +101,22 @@ bool ResponseParser::within_bounds(std::uint64_t more) const {
                         iequals(head.substr(0, 10), "* VANISHED");
   const std::uint64_t most = set_line ? k_longest_set_line : k_longest_line;
   return more <= most && line_.size() <= most - more;
+}
+
+// Drops what was kept of a FETCH with a BODYSTRUCTURE, but for its head and enough of its end to tell a
+// literal.
+bool ResponseParser::pass_over() {
+  constexpr std::size_t k_tail = 32;
+  const auto name = line_.find("FETCH ");
+  if (name == std::string::npos || name > 16 || !streamed_.empty()) return false;
+  if (!passing_over_ && line_.find("BODYSTRUCTURE (") == std::string::npos) return false;
+  passing_over_ = true;
+  const std::size_t head = name + 6;
+  if (line_.size() <= head + k_tail) return true;
+  const std::size_t cut = line_.size() - k_tail;
+  line_.erase(head, cut - head);
+  literal_end_ = literal_end_ > cut ? literal_end_ - (cut - head) : head;
+  return true;
 }
 
 // Status responses end in human text, which may look like a literal; no other line can end in "{5}" by
@@ -164,6 +181,7 @@ Result<std::optional<ResponseEvent>> ResponseParser::line_done() {
     line_.push_back('\n');
     left_ = *length;
     if (names_body(brace)) {
+      if (passing_over_) return fail("response too long");
       if (*length > (std::uint64_t{1} << 62)) return fail("absurd body length");
       if (streamed_.size() >= 16) return fail("too many bodies in one response");
       streamed_.push_back(brace);
@@ -171,11 +189,17 @@ Result<std::optional<ResponseEvent>> ResponseParser::line_done() {
       step_ = Step::body;
       return std::optional<ResponseEvent>(body_begin(*length));
     }
-    if (!within_bounds(*length)) return fail("literal too long");
+    if (!within_bounds(*length) && !pass_over()) return fail("literal too long");
     step_ = Step::literal;
     return std::optional<ResponseEvent>();
   }
   auto response = parse_response(line_, streamed_);
+  if (passing_over_ || (response.has_error() && pass_over())) {
+    Response passed;
+    passed.name = "FETCH";
+    passed.passed_over = true;
+    response = std::move(passed);
+  }
   if (response.has_error()) return fail(response.error().detail());
   start_line();
   return std::optional<ResponseEvent>(std::move(*response));

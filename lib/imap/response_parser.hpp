@@ -3,8 +3,10 @@
 
 // Incremental parser of what a server sends (RFC 9051 sections 7 and 9). Pure: octets in, events out, in any
 // split. Bounded: a line 1 MiB (16 MiB where it lists UIDs: SEARCH, ESEARCH, VANISHED), its literals count
-// with it, lists 32 deep; a message body (BODY[], RFC822, BINARY[] of a FETCH) is never kept but streamed.
-// Any octets are safe; nonsense gives the Failure MRD-IMAP-001 and the parser stays in that state.
+// with it, lists 32 deep; a message body (BODY[], RFC822, BINARY[] of a FETCH) is never kept but streamed,
+// and a FETCH whose BODYSTRUCTURE is beyond these bounds is passed over: what a sender put together is no
+// nonsense of the server's. Any octets are safe; nonsense gives the Failure MRD-IMAP-001 and the parser stays
+// in that state.
 
 #include <cstdint>
 #include <optional>
@@ -40,6 +42,7 @@ class ResponseParser {
   bool take_literal();
   std::optional<ResponseEvent> take_body();
   bool within_bounds(std::uint64_t more) const;
+  bool pass_over();
   bool may_hold_literal() const;
   std::optional<std::uint64_t> literal_at_end(std::size_t& brace) const;
   bool names_body(std::size_t brace) const;
@@ -54,6 +57,7 @@ class ResponseParser {
   std::size_t literal_end_ = 0;        // end of the last literal in line_
   std::vector<std::size_t> streamed_;  // where bodies were taken out
   std::uint64_t left_ = 0;             // octets of the literal or body still to come
+  bool passing_over_ = false;          // of this line only its head and its last octets are kept
   Step step_ = Step::line;
   std::optional<base::Failure> failure_;
 };

@@ -39,8 +39,11 @@ struct FetchWhat {
   bool flags = true;
   bool date = false;
   bool size = false;
-  bool message_id = false;              // BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]
-  std::optional<ModSeq> changed_since;  // CONDSTORE
+  bool message_id = false;                   // BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]
+  std::vector<std::string> header_fields{};  // more names for the same item
+  // BODYSTRUCTURE. A message whose structure is beyond what is kept of a response is then not reported.
+  bool file_names = false;
+  std::optional<ModSeq> changed_since{};  // CONDSTORE
 };
 
 // One message of a streaming FETCH. First begin() with the literal's own length, then the octets in chunks,

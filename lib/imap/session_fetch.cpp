@@ -19,13 +19,16 @@ std::string items_of(const FetchWhat& what) {
   if (what.flags) items += " FLAGS";
   if (what.date) items += " INTERNALDATE";
   if (what.size) items += " RFC822.SIZE";
-  if (what.message_id) items += " BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]";
+  std::vector<std::string> fields = what.header_fields;
+  if (what.message_id) fields.insert(fields.begin(), "MESSAGE-ID");
+  if (!fields.empty()) items += fmt::format(" BODY.PEEK[HEADER.FIELDS ({})]", fmt::join(fields, " "));
+  if (what.file_names) items += " BODYSTRUCTURE";
   return items + ")";
 }
 
 bool answers(const MessageData& message, const FetchWhat& what) {
   return (!what.flags || message.flags) && (!what.date || message.date) && (!what.size || message.size) &&
-         (!what.message_id || message.header);
+         ((!what.message_id && what.header_fields.empty()) || message.header);
 }
 
 }  // namespace
@@ -34,7 +37,7 @@ Task<Reply> SessionImpl::fetch(UidSet uids, FetchWhat what, std::function<void(c
   Turn turn(*this);
   std::optional<Failure> failure;
   Listening listening(*wire_, [&](const Response& response) {
-    if (response.name != "FETCH") return;
+    if (response.name != "FETCH" || (response.passed_over && what.file_names)) return;
     const auto data = parse_fetch(response);
     if (data.has_error()) failure = data.error();
     if (data.has_error() || !data->message.uid || !uids.contains(*data->message.uid)) return;

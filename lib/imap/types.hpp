@@ -96,7 +96,8 @@ struct MessageData {
   std::optional<InternalDate> date;
   std::optional<std::uint64_t> size;  // RFC822.SIZE: a claim, ranks candidates, never a length
   std::optional<ModSeq> modseq;
-  std::optional<std::string> header;  // BODY[HEADER.FIELDS (...)]
+  std::optional<std::string> header;    // BODY[HEADER.FIELDS (...)]
+  std::vector<std::string> file_names;  // of the attachments, from BODYSTRUCTURE
 };
 
 // Where the last look at a folder ended, for QRESYNC (RFC 7162).

@@ -50,7 +50,9 @@ Task<Wanted> read_wanted(Pass& pass, FolderWork& folder, const std::vector<db::I
   if (!folder.row.memory)
     for (const auto uid : folder.plan.copy) to_read.add(uid);
   if (!to_read.empty()) {
-    for (auto& item : co_await read_facts(*pass.source, to_read)) wanted.facts[item.source] = std::move(item);
+    const auto rule = folder.row.greetings ? plan::GreetingRule{} : pass.source.store().profile.greeting_rule;
+    for (auto& item : co_await read_facts(*pass.source, to_read, rule))
+      wanted.facts[item.source] = std::move(item);
     wanted.digests = co_await read_digests(*pass.source, to_read);
   }
   for (const auto& [uid, digests] : wanted.digests) {
@@ -76,6 +78,7 @@ db::Intent intent_for(const Wanted& wanted, base::Uid source, const plan::CopyIt
     intent.date = facts->second.date;
     intent.size = facts->second.size;
     intent.message_id_hash = facts->second.message_id_hash;
+    intent.greeting = greeting || facts->second.greeting;
   }
   if (const auto digests = wanted.digests.find(source); digests != wanted.digests.end()) {
     intent.digest = digests->second.digest;

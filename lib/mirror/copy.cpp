@@ -188,11 +188,12 @@ Task<void> copy_messages(Pass& pass, FolderWork& folder) {
     co_return;
   }
   if (!folder.row.memory && folder.target_view.exists == 0) folder.row.memory = true;
+  const auto rule = folder.row.greetings ? plan::GreetingRule{} : pass.source.store().profile.greeting_rule;
   for (std::size_t at = 0; at < todo.size(); at += k_facts_at_once) {
     const auto end = std::min(todo.size(), at + k_facts_at_once);
     base::UidSet uids;
     for (std::size_t i = at; i < end; ++i) uids.add(todo[i]);
-    auto items = co_await read_facts(*pass.source, std::move(uids));
+    auto items = co_await read_facts(*pass.source, std::move(uids), rule);
     const auto limit = pass.target->append_limit();
     for (auto& window : plan::cut_windows(std::move(items), pass.world.settings.window)) {
       if (limit) {

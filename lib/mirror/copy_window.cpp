@@ -21,7 +21,7 @@ std::vector<db::Intent> intents_of(const FolderWork& folder, const std::vector<p
     intent.date = item.date;
     intent.message_id_hash = item.message_id_hash;
     intent.flags = item.flags;
-    intent.greeting = folder.row.greetings;
+    intent.greeting = folder.row.greetings || item.greeting;
     intents.push_back(std::move(intent));
   }
   return intents;

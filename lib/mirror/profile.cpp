@@ -32,11 +32,26 @@ void read_into(std::optional<T> value, T& into) {
   if (value) into = std::move(*value);
 }
 
+void read_greetings(base::SettingsTable& table, Profile& profile) {
+  read_into(table.texts("greetings"), profile.greeting_folders);
+  for (const auto& text : table.texts("greeting_headers").value_or(std::vector<std::string>{})) {
+    auto header = plan::parse_greeting_header(text);
+    if (header)
+      profile.greeting_rule.headers.push_back(std::move(*header));
+    else
+      table.complain("greeting_headers",
+                     fmt::format("\"{}\" is neither a header's name nor \"Name: mask\"", text));
+  }
+  read_into(table.texts("greeting_attachments"), profile.greeting_rule.attachments);
+  for (const auto& mask : profile.greeting_rule.attachments)
+    if (mask.empty()) table.complain("greeting_attachments", "an empty mask matches no file name");
+}
+
 void read_folders(base::SettingsTable table, Profile& profile) {
   read_into(table.texts("exclude"), profile.exclude_folders);
   if (const auto words = table.texts("exclude_attributes"))
     profile.exclude_attributes.insert(words->begin(), words->end());
-  read_into(table.texts("greetings"), profile.greeting_folders);
+  read_greetings(table, profile);
   read_into(table.text("refused_characters"), profile.refused_characters);
   read_into(table.text("refused_first"), profile.refused_first);
   table.finish();

@@ -11,6 +11,7 @@
 
 #include "base/failure.hpp"
 #include "imap/types.hpp"
+#include "mirror/plan/greetings.hpp"
 
 namespace mirror::engine {
 
@@ -19,6 +20,7 @@ struct Profile {
   std::vector<std::string> exclude_folders;   // masks out by default: shared and virtual namespaces
   std::set<std::string> exclude_attributes;   // "\\all"
   std::vector<std::string> greeting_folders;  // masks
+  plan::GreetingRule greeting_rule;           // besides: what makes a message of any folder a greeting
   std::string refused_characters;             // in folder names, as a target
   std::string refused_first;
   std::set<imap::Cap> hidden;             // offered, but not to be trusted there

@@ -114,6 +114,7 @@ db::Checkpoint checkpoint_of(const FolderWork& folder) {
   c.mailboxid = folder.source.mailboxid;
   c.special_use = folder.source.special_use;
   c.subscribed = folder.source.subscribed;
+  c.greetings = folder.row.greetings;
   return c;
 }
 
@@ -131,17 +132,22 @@ Task<Borrowed> borrow(World& world, base::StoreId store, std::string owner) {
   co_return std::move(*borrowed);
 }
 
-db::MailboxTotals totals_of(const Pass& pass) {
+// A folder of greetings counts whole, as the profile says now; of the others what was judged when it was
+// copied.
+Task<db::MailboxTotals> totals_of(Pass& pass) {
   db::MailboxTotals totals;
+  std::map<base::FolderId, std::int64_t> greetings;
+  if (!pass.source.store().profile.greeting_rule.empty())
+    greetings = co_await db::count_greetings(pass.world.pool, pass.item.mailbox);
   for (const auto& folder : pass.folders) {
     const auto mapped = static_cast<std::int64_t>(folder.row.mapped);
     totals.source_messages += folder.looked ? static_cast<std::int64_t>(folder.source_view.exists) : mapped;
     totals.target_messages += mapped;
-    if (folder.row.greetings) totals.greetings += mapped;
+    totals.greetings += folder.row.greetings ? mapped : greetings[folder.row.id];
     totals.octets += static_cast<std::int64_t>(folder.row.octets);
   }
   totals.octets += static_cast<std::int64_t>(pass.counts.octets);
-  return totals;
+  co_return totals;
 }
 
 // Appends first, everywhere; then the source is asked again whether anything came meanwhile; only then
@@ -218,6 +224,7 @@ Task<PassResult> reconcile(World& world, db::WorkItem item, bool dry_run) {
   const bool settled = co_await run_pass(pass);
   if (!dry_run) co_await save_checkpoints(pass);
 
+  auto totals = co_await totals_of(pass);
   // What one session sees may be stale (a folder renamed elsewhere): the next pass asks with a fresh one.
   if (pass.soft_failure || pass.again) {
     pass.source.drop();
@@ -226,7 +233,7 @@ Task<PassResult> reconcile(World& world, db::WorkItem item, bool dry_run) {
   PassResult result;
   result.counts = pass.counts;
   result.run = pass.fence.run;
-  result.totals = totals_of(pass);
+  result.totals = std::move(totals);
   result.complete = pass.full && !pass.soft_failure;
   result.again = !settled || pass.again;
   result.again_full = pass.again_full;

@@ -7,6 +7,7 @@
 #include "base/fault.hpp"
 #include "base/log.hpp"
 #include "db/store_subject.hpp"
+#include "mirror/facts.hpp"
 #include "mirror/plan/folder_names.hpp"
 #include "net/timeout.hpp"
 
@@ -55,18 +56,21 @@ Task<Estimate> estimate_folder(Gate& gate, const Store& store, imap::Session& se
   imap::FetchWhat what;
   what.flags = false;
   what.size = true;
+  const bool all_greetings = matches_any(store.profile.greeting_folders, folder.name);
+  const auto rule = all_greetings ? plan::GreetingRule{} : store.profile.greeting_rule;
+  const auto count = [&](const imap::MessageData& m, bool greeting) {
+    ++out.messages;
+    if (greeting || all_greetings) ++out.greetings;
+    out.octets += static_cast<std::int64_t>(m.size.value_or(0));
+  };
   for (std::size_t at = 0; at < all->size(); at += k_set) {
     if (!gate.open()) throw Suspended();
     const std::size_t end = std::min(at + k_set, all->size());
     const std::vector<base::Uid> part(all->begin() + static_cast<std::ptrdiff_t>(at),
                                       all->begin() + static_cast<std::ptrdiff_t>(end));
-    const auto reply = co_await session.fetch(base::UidSet::of(part), what, [&](const imap::MessageData& m) {
-      ++out.messages;
-      out.octets += static_cast<std::int64_t>(m.size.value_or(0));
-    });
+    const auto reply = co_await fetch_judged(session, base::UidSet::of(part), what, rule, count);
     if (!reply.ok()) throw base::Failed(imap::failure_of(reply, "FETCH", folder.name));
   }
-  if (matches_any(store.profile.greeting_folders, folder.name)) out.greetings = out.messages;
   co_return out;
 }
 

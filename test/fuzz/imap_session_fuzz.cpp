@@ -80,7 +80,7 @@ Task<void> use(imap::Session& session) {
   const auto uids = *imap::UidSet::parse("1:9");
   CheckingSink sink;
   imap::FetchWhat what;
-  what.date = what.size = what.message_id = true;
+  what.date = what.size = what.message_id = what.file_names = true;
   (void)co_await session.list(true);
   (void)co_await session.select("INBOX", true,
                                 imap::QresyncPoint{imap::UidValidity{1}, imap::ModSeq{1}, uids});

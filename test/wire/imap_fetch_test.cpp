@@ -134,6 +134,35 @@ TEST_CASE("a metadata fetch passes on whole answers to what was asked") {
   CHECK(seen == "3 x 14;");
 }
 
+TEST_CASE("more header fields and file names are asked for in the same command") {
+  std::string seen;
+  with_session("",
+               {expect("M2 UID FETCH 1:5 (UID FLAGS BODY.PEEK[HEADER.FIELDS (MESSAGE-ID X-Kind X-Other)] "
+                       "BODYSTRUCTURE)\r\n"),
+                send("* 1 FETCH (UID 3 FLAGS () BODYSTRUCTURE (\"audio\" \"x\" (\"name\" \"a.wav\") NIL NIL "
+                     "\"7bit\" 1) "
+                     "BODY[HEADER.FIELDS (MESSAGE-ID X-KIND X-OTHER)] {13}\r\nX-Kind: b\r\n\r\n)\r\n"
+                     "* 2 FETCH (UID 4 FLAGS () BODYSTRUCTURE (" +
+                     std::string(40, '(') + std::string(40, ')') +
+                     ") BODY[HEADER.FIELDS (MESSAGE-ID X-KIND X-OTHER)] {2}\r\n\r\n)\r\nM2 OK x\r\n"),
+                expect("M3 UID FETCH 4 (UID BODY.PEEK[HEADER.FIELDS (X-Kind)])\r\n"),
+                send("* 2 FETCH (UID 4 BODY[HEADER.FIELDS (X-Kind)] NIL)\r\nM3 OK x\r\n")},
+               [&seen](imap::Session& session) -> Task<void> {
+                 const auto note = [&seen](const MessageData& message) {
+                   seen += fmt::format("{} {} {};", *message.uid, message.header->substr(0, 9),
+                                       fmt::join(message.file_names, ","));
+                 };
+                 imap::FetchWhat what{
+                     .message_id = true, .header_fields = {"X-Kind", "X-Other"}, .file_names = true};
+                 const auto all = co_await session.fetch(uids("1:5"), what, note);
+                 CHECK(all.ok());
+                 imap::FetchWhat fields{.flags = false, .header_fields = {"X-Kind"}};
+                 const auto left = co_await session.fetch(uids("4"), fields, note);
+                 CHECK(left.ok());
+               });
+  CHECK(seen == "3 X-Kind: b a.wav;4  ;");
+}
+
 TEST_CASE("long UID sets are cut into lines that every server takes") {
   UidSet many;
   for (std::uint32_t i = 1; i < 6000; ++i) many.add(Uid{i * 2});

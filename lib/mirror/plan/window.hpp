@@ -17,6 +17,7 @@ struct CopyItem {
   InternalDate date;
   std::uint64_t size = 0;  // RFC822.SIZE, a claim
   std::int64_t message_id_hash = 0;
+  bool greeting = false;  // by what it is, not by where it lies
 };
 
 struct WindowLimits {
