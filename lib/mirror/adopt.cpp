@@ -38,10 +38,25 @@ Task<Candidates> read_candidates(Pass& pass, const base::UidSet& strangers) {
   co_return out;
 }
 
-// With memory only what has an open intent can be ours; without, every source message that is not mapped.
-Task<Wanted> read_wanted(Pass& pass, FolderWork& folder, const std::vector<db::Intent>& intents) {
+// A stranger below the last checkpoint was known then, or came beside a copy of ours: a row of the map may be
+// lost. What is to be copied and could be that message is read before it is sent a second time.
+Task<base::UidSet> maybe_unmapped(Pass& pass, const FolderWork& folder, const Candidates& present) {
+  std::set<std::pair<std::uint64_t, std::int64_t>> known;
+  for (const auto& [uid, facts] : present.facts)
+    if (uid < folder.row.target_uidnext) known.emplace(facts.size, facts.date.unix_seconds);
+  base::UidSet out;
+  if (known.empty() || folder.plan.copy.empty()) co_return out;
+  for (const auto& item : co_await read_facts(*pass.source, base::UidSet::of(folder.plan.copy)))
+    if (known.contains({item.size, item.date.unix_seconds})) out.add(item.source);
+  co_return out;
+}
+
+// With memory only what has an open intent, or lost its row, can be ours; without, every source message that
+// is not mapped.
+Task<Wanted> read_wanted(Pass& pass, FolderWork& folder, const Candidates& present,
+                         const std::vector<db::Intent>& intents) {
   Wanted wanted;
-  base::UidSet to_read;
+  base::UidSet to_read = folder.row.memory ? co_await maybe_unmapped(pass, folder, present) : base::UidSet{};
   for (const auto& intent : intents)
     if (intent.state == "open") {
       wanted.intents[intent.source] = intent;
@@ -203,7 +218,7 @@ Task<void> adopt(Pass& pass, FolderWork& folder) {
   const Candidates present =
       strangers.empty() ? Candidates{} : co_await read_candidates(pass, folder.plan.strangers);
   const Wanted wanted =
-      co_await read_wanted(pass, folder, strangers.empty() ? std::vector<db::Intent>{} : intents);
+      co_await read_wanted(pass, folder, present, strangers.empty() ? std::vector<db::Intent>{} : intents);
 
   std::vector<plan::Contender> contenders;
   for (const auto& [uid, digests] : present.digests)

@@ -191,6 +191,20 @@ def flags(mirror, side):
 
 
 @cases.add
+def a_lost_row_of_the_map_is_found_again(mirror):
+    deposit(mirror, "another twin", "another twin", "with a row to lose")
+    wait_until(lambda: body("with a row to lose") in bodies(mirror), "the new messages on DR", 30.0, 0.2)
+    mirror.wait_settled(60)
+    before, there = appends(mirror), bodies(mirror)
+    for where in ("source_uid = (select max(source_uid) from message)", "true"):
+        mirror.lab.postgres.sql(f"delete from message where {where}")
+        mirror.ctl("resync", "--all", "--wait", codes=(0, 5), timeout=60)
+        mirror.wait_settled(60)
+        assert appends(mirror) == before, "a message that is there was sent again"
+        assert bodies(mirror) == there
+
+
+@cases.add
 def remembered_flags_that_are_wrong_are_put_right(mirror):
     mirror.stop()
     mirror.lab.postgres.sql("update message set flags = '\\Flagged'")
