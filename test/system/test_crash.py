@@ -22,6 +22,7 @@ from lab.traffic import Player
 cases = Cases()
 OWNERS = ("1001", "1002", "1003")
 SEED = os.environ.get("MIRROR_SEED", "11")
+FORMATS = os.environ.get("MIRROR_FORMATS", "maildir:sdbox").split(":")
 # The random kills are the long form, run by scripts/test-all with 20 and 5; the named steps are the short one.
 KILLS = int(os.environ.get("MIRROR_KILLS", "0"))
 RESTARTS = int(os.environ.get("MIRROR_RESTARTS", "5"))
@@ -176,7 +177,8 @@ if KILLS:
 
 
 def main():
-    with Lab(build_folder(), OWNERS, relay=True, dr_relay=True) as lab, Mirror(lab) as mirror:
+    with Lab(build_folder(), OWNERS, relay=True, dr_relay=True, production_format=FORMATS[0], dr_format=FORMATS[1]) as lab, \
+            Mirror(lab) as mirror:
         return cases.run(mirror, sys.argv[1] if len(sys.argv) > 1 else "")
 
 
