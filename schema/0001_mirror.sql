@@ -40,8 +40,9 @@ create table link (
   foreign_policy  text not null default 'keep' check (foreign_policy in ('keep', 'remove')),
   folder_include  text[] not null default '{*}',
   folder_exclude  text[] not null default '{}',
-  guard_count     integer not null default 1000,  -- deletions per mailbox and pass beyond which they are held ...
-  guard_percent   integer not null default 50,    -- ... when they are also more than this share of the mailbox
+  guard_count     integer not null default 1000,  -- deletions of one mailbox in a day beyond which they are held
+  guard_percent   integer not null default 50,    -- they are also held beyond this share of the mailbox
+  deletion_delay  bigint not null default 0,      -- seconds every deletion waits
   paused_reason   text not null default '',
   row_version     bigint not null default 1,
   created_at      timestamptz not null default now(),
@@ -271,9 +272,19 @@ create table held_deletion (
   target_uid         bigint not null,
   reason             text not null,
   held_at            timestamptz not null default now(),
+  due_at             timestamptz,              -- it only waits for its time (link.deletion_delay); null: for a person
   released_at        timestamptz,
   primary key (folder_id, source_uidvalidity, source_uid)
 );
+create index held_deletion_due on held_deletion (due_at) where released_at is null;
+
+-- What the guard let through, for its limits of a day.
+create table guarded_deletion (
+  mailbox_id bigint not null references mailbox on delete cascade,
+  at         timestamptz not null default now(),
+  messages   bigint not null
+);
+create index guarded_deletion_mailbox on guarded_deletion (mailbox_id, at);
 
 create table quarantine (
   id                 bigint generated always as identity primary key,

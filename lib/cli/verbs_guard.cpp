@@ -21,6 +21,7 @@ int list(Invocation& invocation) {
                        {"folder", "folder"},
                        {"deletions", "deletions"},
                        {"since", "since"},
+                       {"due", "due"},
                        {"reason", "reason"}},
                       "mirrorctl.guard/1");
   if (!answer.at("items").as_array().empty()) invocation.out.next("mirrorctl guard show MAILBOX");
@@ -36,7 +37,8 @@ int show(Invocation& invocation) {
                        {"target uid", "target_uid"},
                        {"size", "size"},
                        {"received", "internaldate"},
-                       {"since", "since"}},
+                       {"since", "since"},
+                       {"due", "due"}},
                       "mirrorctl.guard-mailbox/1");
   const auto total = number_of(answer, "total");
   const auto shown = static_cast<std::int64_t>(answer.at("items").as_array().size());

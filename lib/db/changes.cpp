@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "db/changes.hpp"
 
+#include "db/guard_detail.hpp"
 #include "db/rows_detail.hpp"
 #include "db/run_detail.hpp"
 
@@ -10,18 +11,6 @@ namespace {
 
 void delete_step(Transaction& tx, StepId step) {
   if (num(step) != 0) tx.exec_params("delete from step where id = $1", num(step));
-}
-
-struct PairArrays {
-  std::string source, target;
-};
-PairArrays pair_arrays(const std::vector<RemovalResult>& pairs) {
-  ArrayText source, target;
-  for (const auto& pair : pairs) {
-    source.add(num(pair.source));
-    target.add(num(pair.target));
-  }
-  return {source.done(), target.done()};
 }
 
 // Rows leave the map; their digests stay as tombstones, so that a restore never brings them back.
@@ -102,10 +91,11 @@ Task<void> save_flag_results(Pool& pool, Fence fence, FolderKey key, StepId step
 }
 
 Task<void> save_removals(Pool& pool, Fence fence, FolderKey key, StepId step, std::string folder_name,
-                         std::vector<RemovalResult> expunged) {
+                         std::vector<RemovalResult> expunged, std::uint64_t guarded) {
   co_await transact(pool, [&](Transaction& tx) {
     require_epoch(tx, fence);
     delete_step(tx, step);
+    count_guarded(tx, fence.mailbox, guarded);
     bury(tx, fence, key, folder_name, expunged, "message.deleted");
     const PairArrays arrays = pair_arrays(expunged);
     tx.exec_params(
@@ -141,60 +131,6 @@ Task<void> save_folder_changes(Pool& pool, Fence fence, StepId step, std::vector
         "from unnest($6::text[], $7::text[], $8::text[], $9::text[]) x(kind, name, before, after)",
         num(fence.link), num(fence.mailbox), num(fence.run), fence.reason, num(fence.epoch), kinds.done(),
         names.done(), before.done(), after.done());
-  });
-}
-
-Task<std::uint64_t> removed_today(Pool& pool, base::MailboxId mailbox) {
-  co_return co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
-    return tx
-        .exec_params1(
-            "select count(*) from history where mailbox_id = $1 and kind in ('message.deleted', "
-            "'message.foreign_removed') and reason = 'guarded' "
-            "and at > now() - interval '1 day'",
-            num(mailbox))[0]
-        .as<std::uint64_t>();
-  });
-}
-
-Task<void> hold_removals(Pool& pool, Fence fence, FolderKey key, std::vector<RemovalResult> removals,
-                         std::string reason) {
-  co_await transact(pool, [&](Transaction& tx) {
-    require_epoch(tx, fence);
-    const PairArrays arrays = pair_arrays(removals);
-    const auto added = tx.exec_params(
-        "insert into held_deletion (folder_id, source_uidvalidity, source_uid, target_uidvalidity, "
-        "target_uid, reason) "
-        "select $1, $2, x.source, $3, x.target, $6 from unnest($4::bigint[], $5::bigint[]) x(source, target) "
-        "on conflict do nothing",
-        num(key.folder), num(key.source), num(key.target), arrays.source, arrays.target, reason);
-    if (added.affected_rows() > 0)
-      tx.exec_params(
-          "select add_event('guard.held', 'error', '', (select name from mailbox where id = $1), nullif($2, "
-          "0), '', "
-          "jsonb_build_object('deletions', $3::bigint, 'reason', $4::text))",
-          num(fence.mailbox), num(fence.run), static_cast<std::int64_t>(added.affected_rows()), reason);
-  });
-}
-
-Task<UidSet> released_removals(Pool& pool, FolderKey key) {
-  co_return co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
-    UidSet set;
-    for (const auto& row : tx.exec_params("select source_uid from held_deletion where folder_id = $1 and "
-                                          "source_uidvalidity = $2 and released_at is not null",
-                                          num(key.folder), num(key.source)))
-      set.add(static_cast<Uid>(row[0].as<std::int64_t>()));
-    return set;
-  });
-}
-
-Task<void> drop_held(Pool& pool, FolderKey key, UidSet sources) {
-  if (sources.empty()) co_return;
-  co_await transact(pool, [&](Transaction& tx) {
-    const RangeArrays ranges = range_arrays(sources);
-    tx.exec_params(
-        "delete from held_deletion h using unnest($3::bigint[], $4::bigint[]) r(a, b) "
-        "where h.folder_id = $1 and h.source_uidvalidity = $2 and h.source_uid between r.a and r.b",
-        num(key.folder), num(key.source), ranges.first, ranges.last);
   });
 }
 

@@ -33,9 +33,9 @@ struct RemovalResult {
   Uid target{};
 };
 // expunged: rows leave the map with a tombstone and history. lost: rows leave because the target's copy was
-// gone.
+// gone. guarded: how many of them count towards the guard's limits of a day.
 Task<void> save_removals(Pool& pool, Fence fence, FolderKey key, StepId step, std::string folder_name,
-                         std::vector<RemovalResult> expunged);
+                         std::vector<RemovalResult> expunged, std::uint64_t guarded);
 Task<void> save_lost(Pool& pool, Fence fence, FolderKey key, std::string folder_name,
                      std::vector<RemovalResult> lost);
 // What a step did to folders; the step is closed. Nothing done: only that.
@@ -46,14 +46,6 @@ struct FolderChange {
   std::string after;
 };
 Task<void> save_folder_changes(Pool& pool, Fence fence, StepId step, std::vector<FolderChange> changes);
-Task<std::uint64_t> removed_today(Pool& pool, base::MailboxId mailbox);
-
-Task<void> hold_removals(Pool& pool, Fence fence, FolderKey key, std::vector<RemovalResult> removals,
-                         std::string reason);
-// Held deletions that an operator released; and those no longer wanted are dropped.
-Task<UidSet> released_removals(Pool& pool, FolderKey key);
-Task<void> drop_held(Pool& pool, FolderKey key, UidSet sources);
-
 struct Quarantined {
   FolderId folder{};  // 0: the folder itself could not be made
   std::string folder_name;

@@ -2,6 +2,7 @@
 #include "db/extras.hpp"
 
 #include "db/fence_detail.hpp"
+#include "db/guard_detail.hpp"
 #include "db/rows_detail.hpp"
 
 namespace mirror::db {
@@ -62,6 +63,7 @@ Task<void> save_foreign_removed(Pool& pool, Fence fence, FolderKey key, StepId s
   co_await transact(pool, [&](Transaction& tx) {
     require_epoch(tx, fence);
     tx.exec_params("delete from step where id = $1", num(step));
+    count_guarded(tx, fence.mailbox, gone.count());
     const RangeArrays ranges = range_arrays(gone);
     tx.exec_params(
         "with gone as (delete from extra_message e using unnest($3::bigint[], $4::bigint[]) r(a, b) where "
@@ -69,9 +71,9 @@ Task<void> save_foreign_removed(Pool& pool, Fence fence, FolderKey key, StepId s
         "insert into history (link_id, mailbox_id, folder_name, kind, target_uid, target_uidvalidity, "
         "digest, octets, run_id, reason, epoch) "
         "select $5, $6, $7, 'message.foreign_removed', target_uid, target_uidvalidity, digest, size, "
-        "nullif($8, 0), 'guarded', $9 from gone",
+        "nullif($8, 0), $10, $9 from gone",
         num(key.folder), num(key.target), ranges.first, ranges.last, num(fence.link), num(fence.mailbox),
-        clean_text(folder_name), num(fence.run), num(fence.epoch));
+        clean_text(folder_name), num(fence.run), num(fence.epoch), fence.reason);
   });
 }
 

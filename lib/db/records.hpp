@@ -33,6 +33,7 @@ struct LinkRecord {
   std::string foreign_policy;
   std::vector<std::string> folder_include, folder_exclude;
   std::int64_t guard_count = 1000, guard_percent = 50;
+  Seconds deletion_delay{};
   std::string paused_reason;
 };
 Task<std::vector<LinkRecord>> load_links(Pool& pool);

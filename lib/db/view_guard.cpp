@@ -32,7 +32,7 @@ Task<Json> list_guard(Pool& pool, std::string mask, int offset, int limit) {
     const Json items =
         array_of(tx,
                  "select l.name as link, m.name as mailbox, f.source_name as folder, count(*) as "
-                 "deletions, min(h.reason) as reason, @min(h.held_at)@ as since " +
+                 "deletions, min(h.reason) as reason, @min(h.held_at)@ as since, @min(h.due_at)@ as due " +
                      from +
                      "group by l.name, m.name, f.source_name order by m.name, f.source_name "
                      "offset $2 limit $3",
@@ -46,16 +46,18 @@ Task<Json> show_guard(Pool& pool, std::string link, std::string mailbox, int off
     const std::int64_t id = mailbox_id(tx, link, mailbox);
     const std::string from = std::string(k_held_from) + "and m.id = $1 ";
     const Json total = json_of(tx, "select to_json(count(*)) " + from, id);
-    const Json items = array_of(
-        tx,
-        "select f.source_name as folder, h.source_uid, h.target_uid, @h.held_at@ as since, h.reason, "
-        "(select x.size from message x where x.folder_id = h.folder_id and x.source_uidvalidity = "
-        "h.source_uidvalidity and x.source_uid = h.source_uid) as size, "
-        "(select @to_timestamp(x.internaldate)@ from message x where x.folder_id = h.folder_id and "
-        "x.source_uidvalidity = "
-        "h.source_uidvalidity and x.source_uid = h.source_uid) as internaldate " +
-            from + "order by f.source_name, h.source_uid offset $2 limit $3",
-        id, offset, limit);
+    const Json items =
+        array_of(tx,
+                 "select f.source_name as folder, h.source_uid, h.target_uid, @h.held_at@ as since, "
+                 "@h.due_at@ as due, "
+                 "h.reason, "
+                 "(select x.size from message x where x.folder_id = h.folder_id and x.source_uidvalidity = "
+                 "h.source_uidvalidity and x.source_uid = h.source_uid) as size, "
+                 "(select @to_timestamp(x.internaldate)@ from message x where x.folder_id = h.folder_id and "
+                 "x.source_uidvalidity = "
+                 "h.source_uidvalidity and x.source_uid = h.source_uid) as internaldate " +
+                     from + "order by f.source_name, h.source_uid offset $2 limit $3",
+                 id, offset, limit);
     return Json(fmt::format("{{\"total\":{},\"items\":{}}}", total, items));
   });
 }

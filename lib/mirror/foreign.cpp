@@ -3,6 +3,7 @@
 // pass, guarded like deletions; never one of which the memory was lost, never one that is not the one seen.
 
 #include "db/extras.hpp"
+#include "db/guard.hpp"
 #include "mirror/pass.hpp"
 
 namespace mirror::engine {

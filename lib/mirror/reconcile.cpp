@@ -3,6 +3,7 @@
 
 #include "base/fault.hpp"
 #include "base/log.hpp"
+#include "db/guard.hpp"
 
 namespace mirror::engine {
 

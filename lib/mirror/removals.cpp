@@ -2,6 +2,7 @@
 // Deletions, after every append of the pass (laws 4 and 5): only rows of the map, guarded, and only when the
 // message on the target is the one we stored.
 
+#include "db/guard.hpp"
 #include "mirror/pass.hpp"
 
 namespace mirror::engine {
@@ -19,7 +20,7 @@ struct Doomed {
   FolderWork* folder = nullptr;
   db::FolderKey key;
   std::vector<plan::MapRow> rows;
-  base::UidSet released;  // by an operator
+  base::UidSet released;  // by an operator, or by their time
 };
 
 Task<std::vector<Doomed>> load_doomed(Pass& pass) {
@@ -48,8 +49,29 @@ Task<std::vector<Doomed>> load_doomed(Pass& pass) {
   co_return out;
 }
 
-// Deletions that were held before stay held, unless an operator released them; new ones are judged together.
-Task<void> guard(Pass& pass, std::vector<Doomed>& doomed) {
+void keep_released(Doomed& doomed) {
+  std::erase_if(doomed.rows, [&](const auto& row) { return !doomed.released.contains(row.source); });
+}
+
+// What was not released waits, for a person or for its time.
+Task<void> hold_rest(Pass& pass, std::vector<Doomed>& doomed, db::Hold hold) {
+  std::uint64_t guarded = hold.guarded;
+  for (auto& one : doomed) {
+    std::vector<db::RemovalResult> held;
+    for (const auto& row : one.rows)
+      if (!one.released.contains(row.source)) held.push_back({row.source, row.target});
+    keep_released(one);
+    pass.counts.held += held.size();
+    hold.guarded = std::min<std::uint64_t>(guarded, held.size());
+    guarded -= hold.guarded;
+    if (!pass.dry_run && !held.empty())
+      co_await db::hold_removals(pass.world.pool, pass.fence, one.key, std::move(held), hold);
+  }
+}
+
+// Deletions that were held before stay held, unless released; new ones are judged together. How many of those
+// that may go count towards the limits of a day.
+Task<std::uint64_t> guard(Pass& pass, std::vector<Doomed>& doomed) {
   plan::GuardInput input;
   input.added = pass.added;
   for (const auto& folder : pass.folders) input.mapped += folder.row.mapped + folder.orphans.size();
@@ -64,16 +86,12 @@ Task<void> guard(Pass& pass, std::vector<Doomed>& doomed) {
   limits.count = static_cast<std::uint64_t>(pass.link->guard_count);
   limits.percent = static_cast<std::uint64_t>(pass.link->guard_percent);
   const auto verdict = plan::judge_removals(input, limits);
-  if (!verdict.hold) co_return;
-  for (auto& one : doomed) {
-    std::vector<db::RemovalResult> held;
-    for (const auto& row : one.rows)
-      if (!one.released.contains(row.source)) held.push_back({row.source, row.target});
-    std::erase_if(one.rows, [&](const auto& row) { return !one.released.contains(row.source); });
-    pass.counts.held += held.size();
-    if (!pass.dry_run && !held.empty())
-      co_await db::hold_removals(pass.world.pool, pass.fence, one.key, std::move(held), verdict.reason);
-  }
+  const auto delay = pass.link->deletion_delay;
+  if (!verdict.hold && delay.count() == 0) co_return verdict.counted;
+  db::Hold hold{verdict.reason, {}, 0};
+  if (!verdict.hold) hold = {"deletion_delay", delay, verdict.counted};
+  co_await hold_rest(pass, doomed, std::move(hold));
+  co_return 0;
 }
 
 // The target's message is the one we stored: size and date as read back, or as sent where nothing was read
@@ -83,7 +101,8 @@ bool is_ours(const plan::MapRow& row, const SizeAndDate& facts) {
   return row.size == facts.size && row.date == facts.date;
 }
 
-Task<void> remove_from(Pass& pass, Doomed& doomed) {
+// counted: how many may still count towards the limits of a day, less those that do now.
+Task<void> remove_from(Pass& pass, Doomed& doomed, std::uint64_t& counted) {
   FolderWork& folder = *doomed.folder;
   if (doomed.rows.empty()) co_return;
   if (pass.dry_run) {
@@ -122,8 +141,14 @@ Task<void> remove_from(Pass& pass, Doomed& doomed) {
   pass.counts.removed += results.size();
   if (doomed.key.source == folder.row.source_uidvalidity)
     folder.row.mapped -= std::min<std::uint64_t>(folder.row.mapped, results.size());
+  const auto judged =
+      static_cast<std::uint64_t>(std::count_if(results.begin(), results.end(), [&](const auto& one) {
+        return !doomed.released.contains(one.source);
+      }));
+  const std::uint64_t guarded = std::min(counted, judged);
+  counted -= guarded;
   co_await db::save_removals(pass.world.pool, pass.fence, doomed.key, step, folder.row.target_name,
-                             std::move(results));
+                             std::move(results), guarded);
 }
 
 }  // namespace
@@ -138,8 +163,8 @@ Task<void> find_orphans(Pass& pass, FolderWork& folder) {
 Task<void> apply_removals(Pass& pass) {
   auto doomed = co_await load_doomed(pass);
   if (doomed.empty()) co_return;
-  co_await guard(pass, doomed);
-  for (auto& one : doomed) co_await remove_from(pass, one);
+  std::uint64_t counted = co_await guard(pass, doomed);
+  for (auto& one : doomed) co_await remove_from(pass, one, counted);
 }
 
 }  // namespace mirror::engine

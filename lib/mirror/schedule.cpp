@@ -2,6 +2,7 @@
 #include "mirror/schedule.hpp"
 
 #include "base/log.hpp"
+#include "db/guard.hpp"
 #include "net/backoff.hpp"
 #include "net/timeout.hpp"
 
@@ -37,6 +38,7 @@ Task<void> schedule(World& world, Gate& gate, Wake& wake) {
   for (;;) {
     if (gate.open()) {
       co_await db::raise_due(world.pool, timers);
+      co_await db::release_due_removals(world.pool);
       co_await start_runs(world);
     }
     world.sessions.close_idle(!gate.open());

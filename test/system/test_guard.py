@@ -46,8 +46,12 @@ def work_folder(mirror):
     return mirror.lab.production.mail / OWNER / "Maildir/.Work"
 
 
+def counts(mirror):
+    return mirror.status()["counts"]
+
+
 def held(mirror):
-    return mirror.status()["counts"]["held"]
+    return counts(mirror)["held"]
 
 
 def resync(mirror):
@@ -137,6 +141,55 @@ def the_rest_is_released_and_both_stores_are_equal(mirror):
     assert held(mirror) == 0 and mirror.ctl("guard", "list")["items"] == []
     told = mirror.try_ctl("events", "--limit", "200", "--type", "guard.*")[1]
     assert "guard.held" in told and "guard.released" in told and "the owner did it" in told, told
+
+
+@cases.add
+def what_goes_little_by_little_is_held_too(mirror):
+    with production(mirror, OTHER) as client:
+        client.select("INBOX")
+        client.command("UID STORE 1:8 +FLAGS (\\Deleted)")
+        client.command("EXPUNGE")
+    mirror.wait_equal(60)
+    assert held(mirror) == 0
+    with production(mirror, OTHER) as client:
+        client.select("Work")
+        client.command("UID STORE 1:10 +FLAGS (\\Deleted)")
+        client.command("EXPUNGE")
+    wait_until(lambda: held(mirror) == 10, "the second few to be held", 30.0)
+    mirror.ctl("guard", "release", OTHER, "--reason", "the owner tidies up")
+    mirror.wait_equal(60)
+
+
+@cases.add
+def a_deletion_waits_for_its_time(mirror):
+    mirror.ctl("link", "edit", "dr", "--deletion-delay", "3600", "--guard-percent", "100")
+    before = on_dr(mirror, "Work")
+    with production(mirror) as client:
+        client.append("INBOX", made("to go again", 2))
+    mirror.wait_equal(60)
+    there = on_dr(mirror)
+    empty(mirror, "INBOX")
+    wait_until(lambda: counts(mirror)["delayed"] == there, "the deletions to wait", 30.0)
+    assert on_dr(mirror) == there and on_dr(mirror, "Work") == before
+    assert held(mirror) == 0 and not mirror.status()["problems"], mirror.status()["problems"]
+    row, = mirror.ctl("guard", "list")["items"]
+    assert row["deletions"] == there and row["due"] > row["since"] and row["reason"] == "deletion_delay", row
+    mirror.lab.postgres.sql("update held_deletion set due_at = now()")
+    mirror.wait_equal(60)
+    assert on_dr(mirror) == 0 and counts(mirror)["delayed"] == 0
+
+
+@cases.add
+def a_short_delay_ends_by_itself(mirror):
+    mirror.ctl("link", "edit", "dr", "--deletion-delay", "2")
+    with production(mirror) as client:
+        client.append("INBOX", made("soon gone", 1))
+    mirror.wait_equal(60)
+    empty(mirror, "INBOX")
+    wait_until(lambda: counts(mirror)["delayed"] == 1, "the deletion to wait", 20.0)
+    assert on_dr(mirror) == 1
+    mirror.wait_equal(60)
+    assert on_dr(mirror) == 0
 
 
 @cases.add

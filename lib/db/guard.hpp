@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Deletions that wait: for a person (the mass-delete guard), or only for their time (the link's
+// deletion_delay).
+
+#include <chrono>
+
+#include "db/changes.hpp"
+
+namespace mirror::db {
+
+// Of the last 24 hours, deletions let through without being paired with an append.
+Task<std::uint64_t> removed_today(Pool& pool, base::MailboxId mailbox);
+struct Hold {
+  std::string reason;
+  std::chrono::seconds delay{};  // 0: until a person releases it
+  std::uint64_t guarded = 0;     // of them count towards the limits of today
+};
+Task<void> hold_removals(Pool& pool, Fence fence, FolderKey key, std::vector<RemovalResult> removals,
+                         Hold hold);
+// Held deletions that were released, by an operator or by their time; those no longer wanted are dropped.
+Task<UidSet> released_removals(Pool& pool, FolderKey key);
+Task<void> drop_held(Pool& pool, FolderKey key, UidSet sources);
+// Releases those whose time has come: their mailboxes become dirty. How many mailboxes.
+Task<std::size_t> release_due_removals(Pool& pool);
+
+}  // namespace mirror::db
