@@ -72,13 +72,14 @@ Task<Wanted> read_wanted(Pass& pass, FolderWork& folder, const Candidates& prese
   }
   for (const auto& [uid, digests] : wanted.digests) {
     const auto facts = wanted.facts.find(uid);
-    wanted.contenders.push_back({uid, facts != wanted.facts.end() ? facts->second.flags : base::FlagSet{},
-                                 digests.digest, digests.canonical});
+    const bool known = facts != wanted.facts.end();
+    wanted.contenders.push_back({uid, known ? facts->second.flags : base::FlagSet{}, digests.digest,
+                                 digests.canonical, known ? facts->second.date.unix_seconds : 0});
   }
   // Sent, and gone from the source since: the ledger still knows the digest.
   for (const auto& [uid, intent] : wanted.intents)
     if (!wanted.digests.contains(uid) && intent.digest)
-      wanted.contenders.push_back({uid, {}, *intent.digest, *intent.digest});
+      wanted.contenders.push_back({uid, {}, *intent.digest, *intent.digest, intent.date.unix_seconds});
   co_return wanted;
 }
 
@@ -176,12 +177,18 @@ Task<void> remove_late_copy(Pass& pass, FolderWork& folder, base::Uid target, co
   ++pass.counts.removed;
 }
 
-Task<void> settle_strangers(Pass& pass, FolderWork& folder, const Candidates& present,
-                            std::vector<db::Intent> absent, const std::vector<base::Uid>& strangers) {
-  std::vector<db::Extra> extras;
-  base::UidSet orphans;
+// Ours, of a folder that was under this name: what is not wanted again goes.
+Task<base::UidSet> orphans_of(Pass& pass, const FolderWork& folder) {
+  base::UidSet out;
   for (const auto& orphan : co_await db::load_orphans(pass.world.pool, folder.key()))
-    orphans.add(orphan.row.target);
+    out.add(orphan.row.target);
+  co_return out;
+}
+
+Task<void> settle_strangers(Pass& pass, FolderWork& folder, const Candidates& present,
+                            const base::UidSet& orphans, std::vector<db::Intent> absent,
+                            const std::vector<base::Uid>& strangers) {
+  std::vector<db::Extra> extras;
   for (const auto target : strangers) {
     if (orphans.contains(target)) continue;  // ours, of a folder that is gone: removals.cpp decides
     const auto digests = present.digests.find(target);
@@ -220,10 +227,12 @@ Task<void> adopt(Pass& pass, FolderWork& folder) {
   const Wanted wanted =
       co_await read_wanted(pass, folder, present, strangers.empty() ? std::vector<db::Intent>{} : intents);
 
+  const base::UidSet orphans = strangers.empty() ? base::UidSet{} : co_await orphans_of(pass, folder);
   std::vector<plan::Contender> contenders;
   for (const auto& [uid, digests] : present.digests)
     if (const auto facts = present.facts.find(uid); facts != present.facts.end())
-      contenders.push_back({uid, facts->second.flags, digests.digest, digests.canonical});
+      contenders.push_back({uid, facts->second.flags, digests.digest, digests.canonical,
+                            facts->second.date.unix_seconds, orphans.contains(uid)});
   plan::Match match = plan::match(wanted.contenders, contenders);
   match_by_facts(wanted, present, match);
 
@@ -235,7 +244,7 @@ Task<void> adopt(Pass& pass, FolderWork& folder) {
   std::vector<db::Intent> absent;
   for (const auto& intent : intents)
     if (intent.state == "absent") absent.push_back(intent);
-  co_await settle_strangers(pass, folder, present, std::move(absent), match.strangers);
+  co_await settle_strangers(pass, folder, present, orphans, std::move(absent), match.strangers);
 
   // What was adopted is mapped now: plan again with the new rows.
   folder.row.mapped += match.pairs.size();

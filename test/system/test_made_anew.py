@@ -57,6 +57,21 @@ def what_the_new_folder_lacks_goes_and_what_both_have_stays(mirror):
 
 
 @cases.add
+def the_same_messages_under_other_dates_come_with_those(mirror):
+    rows = made("redated", 3)
+    with mirror.store("production").connect(OWNER) as client:
+        client.command("CREATE Redated")
+        client.append("Redated", rows)
+    mirror.wait_equal(60)
+    with mirror.store("production").connect(OWNER) as client:
+        client.command("DELETE Redated")
+        client.command("CREATE Redated")
+        client.append("Redated", [(body, flags, when + 86400 * n) for n, (body, flags, when) in enumerate(rows)])
+    mirror.wait_equal(60)
+    assert not mirror.status()["problems"], mirror.status()["problems"]
+
+
+@cases.add
 def a_folder_made_anew_and_deleted_leaves_nothing(mirror):
     mirror.stop()
     with mirror.store("production").connect(OWNER) as client:

@@ -30,25 +30,30 @@ struct Pairing {
   }
 };
 
-// Pairs two groups of equals: equal flags first, then UID order (the groups arrive in UID order).
-void pair_group(const Group& wanted, const Group& present, Pairing& pairing) {
-  std::map<FlagSet, Group> by_flags;
-  for (const auto* p : present) by_flags[p->flags].push_back(p);
-  for (auto& [flags, group] : by_flags)
-    std::reverse(group.begin(), group.end());  // the lowest UID at the back
+// Of two groups of equals those under the same key, the lowest UIDs first (the groups arrive in UID order).
+template <class KeyOf>
+void pair_same(const Group& wanted, const Group& present, const KeyOf& key_of, Pairing& pairing) {
+  std::map<decltype(key_of(*wanted.front())), Group> by_key;
+  for (const auto* p : present)
+    if (!pairing.settled.contains(p)) by_key[key_of(*p)].push_back(p);
+  for (auto& [key, group] : by_key) std::reverse(group.begin(), group.end());  // the lowest UID at the back
   for (const auto* w : wanted) {
-    const auto same = by_flags.find(w->flags);
-    if (same == by_flags.end() || same->second.empty()) continue;
+    if (pairing.settled.contains(w)) continue;
+    const auto same = by_key.find(key_of(*w));
+    if (same == by_key.end() || same->second.empty()) continue;
     pairing.settle(w, same->second.back());
     same->second.pop_back();
   }
-  auto p = present.begin();
-  for (const auto* w : wanted) {
-    if (pairing.settled.contains(w)) continue;
-    while (p != present.end() && pairing.settled.contains(*p)) ++p;
-    if (p == present.end()) return;
-    pairing.settle(w, *p);
-  }
+}
+
+void pair_group(const Group& wanted, const Group& present, Pairing& pairing) {
+  pair_same(wanted, present, [](const Contender& c) { return std::pair(c.date, c.flags); }, pairing);
+  pair_same(wanted, present, [](const Contender& c) { return c.date; }, pairing);
+  Group any_date;
+  for (const auto* p : present)
+    if (!p->same_date) any_date.push_back(p);
+  pair_same(wanted, any_date, [](const Contender& c) { return c.flags; }, pairing);
+  pair_same(wanted, any_date, [](const Contender&) { return 0; }, pairing);
 }
 
 void pair_by(Digest Contender::* key, bool exact, Group& wanted, Group& present, Match& match) {

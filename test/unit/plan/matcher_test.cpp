@@ -21,6 +21,13 @@ Contender one(std::uint32_t uid, std::uint8_t body, std::uint8_t canonical, std:
   return {Uid{uid}, FlagSet::parse(flags), digest(body), digest(canonical)};
 }
 
+Contender dated(std::uint32_t uid, std::int64_t date, std::string_view flags = "", bool same_date = false) {
+  auto contender = one(uid, 1, 1, flags);
+  contender.date = date;
+  contender.same_date = same_date;
+  return contender;
+}
+
 std::string text(const Match& match) {
   std::string out;
   for (const auto& pair : match.pairs)
@@ -55,6 +62,15 @@ TEST_CASE("messages find their copies") {
        {one(1, 1, 1)},
        {one(5, 1, 1), one(6, 1, 1)},
        "1=5 |  | 6"},
+      {"equal dates before equal flags",
+       {dated(1, 100, "a"), dated(2, 200, "b")},
+       {dated(5, 200, "a"), dated(6, 100, "b")},
+       "1=6 2=5 |  | "},
+      {"another date is better than a second copy", {dated(1, 100)}, {dated(5, 200)}, "1=5 |  | "},
+      {"but not where it goes anyway",
+       {dated(1, 100), dated(2, 200)},
+       {dated(5, 200, "", true), dated(6, 300, "", true)},
+       "2=5 | 1 | 6"},
       {"equal flags first",
        {one(1, 1, 1, "a"), one(2, 1, 1, "b")},
        {one(5, 1, 1, "b"), one(6, 1, 1, "a")},
