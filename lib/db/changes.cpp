@@ -33,6 +33,11 @@ void bury(Transaction& tx, const Fence& fence, const FolderKey& key, const std::
       "nullif($10, 0), $11, $12 from gone",
       num(key.folder), num(key.source), num(key.target), arrays.source, arrays.target, num(fence.link),
       num(fence.mailbox), clean_text(folder_name), kind, num(fence.run), fence.reason, num(fence.epoch));
+  // What the target altered of them is nobody's trouble any more.
+  tx.exec_params(
+      "delete from quarantine where mailbox_id = $1 and folder_id = $2 and source_uidvalidity = $3 "
+      "and kind in ('altered', 'flag') and source_uid = any($4::bigint[])",
+      num(fence.mailbox), num(key.folder), num(key.source), arrays.source);
 }
 
 }  // namespace

@@ -26,4 +26,18 @@ void Canonical::feed(std::string_view octets, std::string& out) {
   }
 }
 
+void AlterableHeader::feed(std::string_view octets) {
+  for (const char c : octets) {
+    if (!in_header_) return;
+    if (c == '\n') {
+      if (line_empty_) in_header_ = false;
+      line_empty_ = true;
+    } else if (c != '\r') {
+      line_empty_ = false;
+      const auto octet = static_cast<unsigned char>(c);
+      found_ = found_ || octet == 0 || octet >= 0x80;
+    }
+  }
+}
+
 }  // namespace mirror::engine

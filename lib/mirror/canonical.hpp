@@ -21,4 +21,17 @@ class Canonical {
   bool after_cr_ = false;
 };
 
+// Whether a header holds an octet that servers are known to alter while the size stays: what only a look at
+// the copy tells.
+class AlterableHeader {
+ public:
+  void feed(std::string_view octets);
+  bool found() const { return found_; }
+
+ private:
+  bool in_header_ = true;
+  bool line_empty_ = true;
+  bool found_ = false;
+};
+
 }  // namespace mirror::engine

@@ -4,6 +4,7 @@
 
 #include "base/fault.hpp"
 #include "mirror/copy_window.hpp"
+#include "mirror/digests.hpp"
 #include "mirror/facts.hpp"
 
 namespace mirror::engine {
@@ -27,12 +28,13 @@ db::Quarantined quarantine_row(const FolderWork& folder, base::Uid source, std::
 
 // What the target's server says of what it stored: size and date for later deletions, and whether it altered
 // anything. A target that cannot be asked leaves them unknown.
-Task<void> read_back(Pass& pass, FolderWork& folder, std::vector<db::Stored>& stored) {
+Task<void> read_back(Pass& pass, FolderWork& folder, WindowOutcome& outcome) {
   std::map<base::Uid, db::Stored*> by_target;
-  base::UidSet uids;
-  for (auto& s : stored) {
+  base::UidSet uids, alterable;
+  for (auto& s : outcome.stored) {
     by_target[s.target] = &s;
     uids.add(s.target);
+    if (outcome.alterable.contains(s.intent.source)) alterable.add(s.target);
   }
   if (uids.empty()) co_return;
   imap::FetchWhat what;
@@ -62,13 +64,24 @@ Task<void> read_back(Pass& pass, FolderWork& folder, std::vector<db::Stored>& st
     }
   });
   if (!reply.ok()) co_return;
+  // Cyrus makes an X of an 8-bit octet in a header: size and date are then what they were.
+  const auto digests = co_await read_digests(*pass.target, std::move(alterable));
+  for (const auto& [uid, read] : digests) {
+    auto& s = *by_target[uid];
+    if (read.digest == s.intent.digest || read.length != s.intent.length) continue;
+    s.target_digest = read.digest;
+    auto row = quarantine_row(folder, s.intent.source, "altered", Failure("MRD-MIR-001", ""), "");
+    row.wanted = base::to_hex(*s.intent.digest);
+    row.got = base::to_hex(read.digest);
+    altered.push_back(std::move(row));
+  }
   pass.counts.quarantined += altered.size();
   co_await db::quarantine(pass.world.pool, pass.item.mailbox, std::move(altered));
 }
 
 Task<void> record(Pass& pass, FolderWork& folder, WindowOutcome& outcome,
                   std::vector<base::IntentId> absent) {
-  co_await read_back(pass, folder, outcome.stored);
+  co_await read_back(pass, folder, outcome);
   db::WindowResult result;
   result.folder_name = folder.row.target_name;
   result.mailbox_name = pass.item.name;

@@ -5,6 +5,7 @@
 
 #include "base/digest.hpp"
 #include "base/fault.hpp"
+#include "mirror/canonical.hpp"
 #include "net/task_group.hpp"
 
 namespace mirror::engine {
@@ -56,17 +57,20 @@ class Relay final : public imap::BodySink {
     refusal = co_await append_.begin(plan::storable(found->flags, folder_.keeps), found->date, length);
     if (refusal) co_return;
     current_ = &*found;
+    header_ = {};
     sent_.push_back(uid);
     withheld_ = true;
   }
   Task<void> chunk(std::string_view octets) override {
     if (current_ == nullptr) co_return;
     sha_.update(octets);
+    header_.feed(octets);
     co_await append_.octets(octets);
   }
   Task<void> end() override {
     if (current_ == nullptr) co_return;
     current_->digest = sha_.finish();
+    if (header_.found()) alterable.add(current_->source);
     current_ = nullptr;
     base::fault_point("append.octets");
   }
@@ -86,6 +90,7 @@ class Relay final : public imap::BodySink {
   const std::vector<base::Uid>& sent() const { return sent_; }
 
   std::optional<imap::Reply> refusal;
+  base::UidSet alterable;
 
  private:
   Pass& pass_;
@@ -95,6 +100,7 @@ class Relay final : public imap::BodySink {
   net::TaskGroup& commit_;
   db::Intent* current_ = nullptr;
   base::Sha256 sha_;
+  AlterableHeader header_;
   std::vector<base::Uid> sent_;
   bool withheld_ = false;
 };
@@ -152,6 +158,7 @@ Task<WindowOutcome> run_window(Pass& pass, FolderWork& folder, std::vector<db::I
   co_await commit.join();
   WindowOutcome outcome;
   outcome.refusal = relay.refusal;
+  outcome.alterable = std::move(relay.alterable);
   std::vector<db::Intent> sent;
   split_by_sent(intents, relay.sent(), sent, outcome.gone);
   if (!fetched.ok()) {

@@ -13,6 +13,7 @@ struct WindowOutcome {
   std::vector<db::Stored> stored;      // answered with a UID
   std::vector<db::Intent> unresolved;  // sent, but the answer does not say what is stored
   std::vector<db::Intent> gone;        // never sent: not on the source any more
+  base::UidSet alterable;              // by source UID: see AlterableHeader
   std::optional<imap::Reply> refusal;  // the last NO or BAD, if any
 };
 
