@@ -59,7 +59,7 @@ class Side:
         return box, None
 
 
-def compare_mailbox(owner, a, b, expected, greetings, readers):
+def compare_mailbox(owner, a, b, expected, greetings, readers, part_b=None):
     """The differences of one mailbox; its two sides are read at the same time."""
     sides = [a] if b is None else [a, b]
     results = list(readers.map(lambda side: side.read(owner), sides))
@@ -70,17 +70,19 @@ def compare_mailbox(owner, a, b, expected, greetings, readers):
     if expected is not None:
         found += diff_expected(owner, expected.mailboxes[owner], expected.separator, results[0][0])
     if b is not None:
-        found += diff_mailboxes(owner, results[0][0], results[1][0], greetings)
+        copy = results[1][0].renamed(part_b) if part_b else results[1][0]
+        found += diff_mailboxes(owner, results[0][0], copy, greetings)
     return found
 
 
-def compare(a, b, owners, expected=None, connections=3, greetings=("Greetings",), report=print):
-    """Compares all mailboxes; (differences, summary)."""
+def compare(a, b, owners, expected=None, connections=3, greetings=("Greetings",), report=print, part_b=None):
+    """Compares all mailboxes; (differences, summary).  `part_b`: what a component of a folder's name on side b stands for."""
     begin, found = time.monotonic(), []
     side_a, side_b = Side("a", a), Side("b", b) if b else None
     with concurrent.futures.ThreadPoolExecutor(connections * 2) as readers, \
             concurrent.futures.ThreadPoolExecutor(connections) as pool:
-        work = pool.map(lambda owner: compare_mailbox(owner, side_a, side_b, expected, greetings, readers), owners)
+        work = pool.map(lambda owner: compare_mailbox(owner, side_a, side_b, expected, greetings, readers, part_b),
+                        owners)
         for differences in work:
             for difference in differences:
                 report(difference.line())

@@ -36,6 +36,14 @@ class Mailbox:
     def message_count(self):
         return sum(len(folder.messages) for folder in self.folders.values())
 
+    def renamed(self, part):
+        """The same mailbox with `part(component)` in place of every component of a folder's name."""
+        def path(old):
+            return tuple(part(component) for component in old)
+
+        return Mailbox({path(old): dataclasses.replace(folder, path=path(old)) for old, folder in self.folders.items()},
+                       frozenset(path(old) for old in self.subscribed), self.knows_special_use)
+
 
 _SPECIAL = {"\\all", "\\archive", "\\drafts", "\\flagged", "\\junk", "\\sent", "\\trash", "\\important"}
 
@@ -59,9 +67,16 @@ def read_mailbox(client, owner):
         if path in folders:
             raise imapwire.WireError(f"{owner}: {name!r} is listed twice")
         folders[path] = read_folder(client, name, path, frozenset(lower & _SPECIAL))
-    subscribed = frozenset(path_of(name, separator) for name, separator, attributes in client.lsub()
-                           if "\\Noselect" not in attributes)
-    return Mailbox(folders, subscribed, special)
+    return Mailbox(folders, read_subscriptions(client), special)
+
+
+def read_subscriptions(client):
+    """Also those of folders that are gone: a subscription outlives its folder (RFC 3501, 6.3.9), which Cyrus's LSUB hides."""
+    if "LIST-EXTENDED" in client.capabilities:
+        found = [entry for entry in client.list(options="(SUBSCRIBED)") if "\\Subscribed" in entry[2]]
+    else:
+        found = [entry for entry in client.lsub() if "\\Noselect" not in entry[2]]
+    return frozenset(path_of(name, separator) for name, separator, _ in found)
 
 
 def read_folder(client, name, path, special=frozenset()):

@@ -179,10 +179,18 @@ class Filler:
         return stored
 
 
-def fill(store, owners, messages, total_bytes, seed, connections=4):
+def without(boxes, refused_kinds, refused_characters):
+    """A plan less the kinds of messages, and the folders with characters in their names, that a store does not take."""
+    return {owner: box | {"folders": {path: [item for item in wanted if item[0] not in refused_kinds]
+                                      for path, wanted in box["folders"].items()
+                                      if not set("".join(path)) & set(refused_characters)}}
+            for owner, box in boxes.items()}
+
+
+def fill(store, owners, messages, total_bytes, seed, connections=4, refused_kinds=(), refused_characters=""):
     """(state, counts per kind)"""
     filler = Filler(store, seed, connections)
-    state = filler.run(plan(owners, messages, total_bytes, seed))
+    state = filler.run(without(plan(owners, messages, total_bytes, seed), refused_kinds, refused_characters))
     return state, filler.kinds
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""A whole lab: PostgreSQL, a production and a DR Dovecot, certificates, accounts, the relay.
+"""A whole lab: PostgreSQL, a production and a DR server (Dovecot or Cyrus), certificates, accounts, the relay.
 
 As a class:    with Lab("build/lab") as lab: lab.production.port ...
 As a command:  lab.py up --dir D [--detach]     start; D/lab.json describes it when everything answers
@@ -29,6 +29,7 @@ import signal
 import socket
 
 from lab.ca import Authority
+from lab.cyrus import Cyrus
 from lab.dovecot import Dovecot
 from lab.postgres import Postgres
 from lab.process import USERS, LabError, Process, ensure_user, started_at, wait_until
@@ -42,18 +43,24 @@ class Lab:
     def __init__(self, under, mailboxes=("1001", "1002", "1003"), keep=False, fsync=True, postgres=True,
                  production_format="maildir", dr_format="sdbox", production_read_only=True, relay=None, dr_relay=None,
                  production_options=None, dr_options=None):
-        """`relay`, `dr_relay`: True, or options of RelayProcess (hide, wire_log), for a relay in front."""
+        """Formats: those of Dovecot, or "cyrus".  `relay`, `dr_relay`: True, or options of RelayProcess (hide, wire_log), for a
+        relay in front."""
         self.workdir = Workdir(under, keep)
         for user in USERS:
             ensure_user(user)
         self.authority = Authority(self.workdir.folder("ca"))
         self.mailboxes = list(mailboxes)
         self.postgres = Postgres(self.workdir, fsync=fsync) if postgres else None
-        self.production = Dovecot(self.workdir, "production", self.authority, production_format, "mmprod",
-                                  mirror_read_only=production_read_only, **(production_options or {}))
-        self.dr = Dovecot(self.workdir, "dr", self.authority, dr_format, "mmdr", **(dr_options or {}))
+        guard = {} if production_format == Cyrus.fmt else {"mirror_read_only": production_read_only}
+        self.production = self._make_server("production", production_format, "mmprod", guard | (production_options or {}))
+        self.dr = self._make_server("dr", dr_format, "mmdr", dr_options or {})
         self.relay = self.dr_relay = None
         self._relays = {"relay": (relay, self.production), "dr_relay": (dr_relay, self.dr)}
+
+    def _make_server(self, name, fmt, user, options):
+        if fmt == Cyrus.fmt:
+            return Cyrus(self.workdir, name, self.authority, user, **options)
+        return Dovecot(self.workdir, name, self.authority, fmt, user, **options)
 
     def __enter__(self):
         return self.start()
@@ -180,7 +187,8 @@ def serve(options):
     with Lab(folder, names, options.keep, not options.no_fsync, not options.no_postgres,
              options.production_format, options.dr_format, not options.production_writable,
              options.relay and relay, options.dr_relay and relay,
-             {"event_url": options.event_url, "quota": options.quota}, {"quota": options.quota}) as lab, \
+             {key: value for key, value in (("event_url", options.event_url), ("quota", options.quota)) if value},
+             {"quota": options.quota} if options.quota else {}) as lab, \
             socket.socket(socket.AF_UNIX) as control:
         control.bind(str(lab.workdir.sockets / "control"))
         os.chmod(lab.workdir.sockets / "control", 0o600)

@@ -169,8 +169,10 @@ class Worker:
     # --- the kinds of change --------------------------------------------------------------------
 
     def deposit(self, owner):
-        kind = self.rng.choices(("voice_ulaw", "voice_alaw", "voice_gsm", "text", "fax", "no_message_id", "header_8bit",
-                                 "malformed_mime", "bare_lf"), (30, 20, 20, 15, 2, 3, 3, 3, 3))[0]
+        kind = None
+        while kind is None or kind in self.player.refused_kinds:
+            kind = self.rng.choices(("voice_ulaw", "voice_alaw", "voice_gsm", "text", "fax", "no_message_id", "header_8bit",
+                                     "malformed_mime", "bare_lf"), (30, 20, 20, 15, 2, 3, 3, 3, 3))[0]
         sample = samples.make(kind, self.rng, self.rng.randrange(samples.SMALLEST, 150_000))
         sample.flags, sample.keywords, sample.when = (), (), int(time.time())
         names = [name for name in sorted(self.box(owner)["folders"]) if name != self.greetings]
@@ -259,7 +261,8 @@ class Worker:
         if self.deleted_names and self.rng.random() < 0.3:  # a name that was another folder before
             name = self.rng.choice(self.deleted_names)
         else:
-            name = f"{self.rng.choice(NEW_NAMES)} {self.rng.randrange(1000)}"
+            names = [name for name in NEW_NAMES if not set(name) & set(self.player.refused_characters)]
+            name = f"{self.rng.choice(names)} {self.rng.randrange(1000)}"
             parents = [other for other in sorted(folders) if other != self.greetings and len(other) < 60]
             if self.rng.random() < 0.3 and parents:
                 name = self.name(self.rng.choice(parents), name)
@@ -366,10 +369,12 @@ class Worker:
 
 
 class Player:
-    """Paces the workers and gathers what they did."""
+    """Paces the workers and gathers what they did.  `refused_kinds` of messages and names with `refused_characters` are left
+    out: what the store played on, or the other, does not take."""
 
-    def __init__(self, store, state, seed, rate=20.0, connections=3, log=None):
+    def __init__(self, store, state, seed, rate=20.0, connections=3, log=None, refused_kinds=(), refused_characters=""):
         self.state, self.rate, self.log = state, rate, log
+        self.refused_kinds, self.refused_characters = refused_kinds, refused_characters
         owners = sorted(state.mailboxes)
         connections = min(connections, len(owners))
         self.workers = [Worker(number, owners[number::connections], store, state, seed, self)
