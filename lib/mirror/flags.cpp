@@ -56,6 +56,47 @@ std::vector<db::Quarantined> not_kept(const FolderWork& folder, const std::vecto
   return rows;
 }
 
+base::FlagSet known_words(const std::vector<plan::FlagFix>& fixes) {
+  base::FlagSet known;
+  for (const auto& fix : fixes)
+    for (const auto& word : fix.before.words()) known.add(word);
+  return known;
+}
+
+imap::FlagChange without_new_keywords(const imap::FlagChange& change, const base::FlagSet& known) {
+  imap::FlagChange less = change;
+  for (const auto& word : change.flags.words())
+    if (!word.starts_with('\\') && !known.contains(word)) less.flags.remove(word);
+  return less;
+}
+
+// A STORE that is refused for a keyword (Cyrus: the 101st of the folder) is sent once more without those that
+// are new, so that the other flags arrive; not_kept() names what is missing then.
+Task<void> store_groups(Pass& pass, FolderWork& folder, std::vector<imap::FlagChange> changes,
+                        const base::FlagSet* known) {
+  std::vector<imap::FlagChange> again;
+  for (std::size_t at = 0; at < changes.size(); at += k_groups_at_once) {
+    co_await pass.ensure_permitted();
+    const auto last = std::min(changes.size(), at + k_groups_at_once);
+    const auto replies = co_await pass.target->store({changes.begin() + static_cast<std::ptrdiff_t>(at),
+                                                      changes.begin() + static_cast<std::ptrdiff_t>(last)});
+    for (std::size_t i = 0; i < replies.size(); ++i) {
+      if (replies[i].ok()) continue;
+      auto failure = imap::failure_of(replies[i], "STORE", folder.row.target_name);
+      if (known != nullptr && failure.code() == "MRD-IMAP-004") {
+        auto less = without_new_keywords(changes[at + i], *known);
+        if (!(less.flags == changes[at + i].flags)) {
+          again.push_back(std::move(less));
+          continue;
+        }
+      }
+      folder.trouble = true;
+      pass.note(std::move(failure));
+    }
+  }
+  if (!again.empty()) co_await store_groups(pass, folder, std::move(again), nullptr);
+}
+
 }  // namespace
 
 Task<void> apply_flags(Pass& pass, FolderWork& folder) {
@@ -78,17 +119,8 @@ Task<void> apply_flags(Pass& pass, FolderWork& folder) {
     change.flags = flags;
     changes.push_back(std::move(change));
   }
-  for (std::size_t at = 0; at < changes.size(); at += k_groups_at_once) {
-    co_await pass.ensure_permitted();
-    const auto last = std::min(changes.size(), at + k_groups_at_once);
-    const auto replies = co_await pass.target->store({changes.begin() + static_cast<std::ptrdiff_t>(at),
-                                                      changes.begin() + static_cast<std::ptrdiff_t>(last)});
-    for (const auto& reply : replies)
-      if (!reply.ok()) {
-        folder.trouble = true;
-        pass.note(imap::failure_of(reply, "STORE", folder.row.target_name));
-      }
-  }
+  const auto known = known_words(fixes);
+  co_await store_groups(pass, folder, std::move(changes), &known);
   base::fault_point("flags.stored");
   const auto has = co_await flags_on_target(pass, fixes);
   auto refused = not_kept(folder, fixes, has);

@@ -123,6 +123,30 @@ def what_cyrus_refuses_or_alters_is_named_once(_):
 
 
 @cases.add
+def a_keyword_too_many_keeps_no_other_flag_away(_):
+    with make_lab("sdbox", "cyrus", ["1001"]) as lab, Mirror(lab) as mirror:
+        with mirror.store("production").connect("1001") as client:
+            body = samples.make("text", random.Random(SEED)).body
+            client.append("INBOX", [(body, [f"w{number}-{word}" for word in range(50)], number) for number in (1, 2)])
+            mirror.configure()
+            mirror.wait_equal(60)
+            client.select("INBOX")
+            client.command("UID STORE 1 +FLAGS (\\Flagged the-101st)")
+            client.command("UID STORE 2 +FLAGS (\\Seen)")
+            wait_until(lambda: quarantined(mirror), "the refused keyword", 30.0, 0.2)
+            mirror.wait_settled(30)
+            wait_until(lambda: len(mirror.differences()) == 1, "the flags beside it", 30.0, 0.2)
+            (place, row), = quarantined(mirror).items()
+            assert place == ("INBOX", 1, "flag") and row["wanted"] == "the-101st", row
+            line, = mirror.differences()
+            assert line.startswith("keywords:") and line.endswith(": -the-101st"), line
+            client.append("INBOX", [(samples.make("text", random.Random(SEED + 1)).body, [], 3)])
+            wait_until(lambda: len(mirror.differences()) == 1, "a message that comes later", 30.0, 0.2)
+            mirror.wait_settled(30)
+        mirror.assert_production_untouched()
+
+
+@cases.add
 def cyrus_tells_by_idle_at_once(_):
     """Names as Debian's imapd.conf has them (`INBOX.Folder`).  No poll is due while the case runs, so that IDLE alone can tell."""
     options = EXACT | {"debian_names": True}
