@@ -25,6 +25,12 @@ class No(WireError):
         self.status, self.text = status, text
 
 
+def _made_all_the_same(command, text):
+    """Dovecot 2.3 answers ALREADYEXISTS to the very CREATE that made the folder when another session's LIST brings its list
+    index up to date in between: once in some sixty under constant LISTs."""
+    return command.upper().startswith("CREATE ") and b"[ALREADYEXISTS]" in text
+
+
 def encode_name(name):
     """Modified UTF-7 (RFC 3501, 5.1.3)."""
     out, wide = [], []
@@ -249,7 +255,8 @@ class Client:
         return tag
 
     def finish(self, tag, command="", make_sink=None, on_untagged=None):
-        """Reads up to the tagged answer; (text of the OK, untagged responses).  NO and BAD raise."""
+        """Reads up to the tagged answer; (text of the OK, untagged responses).  NO and BAD raise, but for a CREATE whose
+        folder is there."""
         untagged = []
         while True:
             chunks = self.read_response(make_sink)
@@ -257,7 +264,7 @@ class Client:
             if head.startswith(tag + b" "):
                 _, status, text = (head.rstrip(b"\r\n").split(b" ", 2) + [b""])[:3]
                 self._learn(head)
-                if status.upper() != b"OK":
+                if status.upper() != b"OK" and not _made_all_the_same(command, text):
                     raise No(command, status.upper().decode(), text)
                 return text, untagged
             if head.startswith(b"* BYE") and not str(command).upper().startswith("LOGOUT"):
