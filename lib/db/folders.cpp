@@ -16,7 +16,7 @@ constexpr auto k_load = R"sql(
          exists (select 1 from quarantine k where k.mailbox_id = f.mailbox_id and k.folder_name = f.source_name
                   and k.kind = 'folder' and k.retry_at > now()),
          (select count(*) from intent i where i.folder_id = f.id and i.state = 'open'),
-         e.foreign_n, e.unknown_n, e.uids, q.uids, h.uids, c.orphans
+         e.foreign_n, e.unknown_n, e.uids, q.uids, h.uids, c.orphans, r.uids
     from folder f
     cross join lateral (select count(*) filter (where ours) as n, coalesce(sum(size) filter (where ours), 0)::bigint as octets,
                                count(*) filter (where ours and greeting) as greetings,
@@ -35,6 +35,9 @@ constexpr auto k_load = R"sql(
     cross join lateral (select coalesce(string_agg(source_uid::text, ',' order by source_uid), '') as uids
                           from held_deletion d where d.folder_id = f.id and d.source_uidvalidity = f.source_uidvalidity
                            and d.released_at is null) h
+    cross join lateral (select coalesce(string_agg(source_uid::text, ',' order by source_uid), '') as uids
+                          from held_deletion d where d.folder_id = f.id and d.source_uidvalidity = f.source_uidvalidity
+                           and d.released_at is not null) r
    where f.mailbox_id = $1 order by f.id)sql";
 
 UidSet read_set(const pqxx::field& field) {
@@ -79,6 +82,7 @@ FolderRecord read_folder(const pqxx::row& row) {
   f.quarantined = read_set(row[25]);
   f.held = read_set(row[26]);
   f.orphans = read_set(row[27]);
+  f.released = read_set(row[28]);
   return f;
 }
 

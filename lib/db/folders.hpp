@@ -50,6 +50,7 @@ struct FolderRecord {
   UidSet extra_uids;   // target UIDs of foreign and unknown messages
   UidSet quarantined;  // source UIDs waiting, not mapped
   UidSet held;         // source UIDs whose deletion is held
+  UidSet released;     // ... and those whose deletion was released and is not done
   UidSet orphans;      // target UIDs mapped under an earlier source UIDVALIDITY, so copies of what is gone
 };
 

@@ -16,7 +16,8 @@ std::string ids_text(const std::vector<MailboxId>& ids) {
 // Live work may use every place; first copies and reviews have fewer, so that a new message never waits
 // behind them.
 constexpr auto k_take = R"sql(
-  with site_ok as (select 1 from site where state = 'mirroring' for share),
+  with site_ok as (select 1 from site where state = 'mirroring'
+                      and exists (select 1 from node where id = $2 and beat >= $5) for share),
        ready as (
          select d.mailbox_id, d.class, d.first_seen from dirty d
            join mailbox m on m.id = d.mailbox_id
@@ -145,9 +146,9 @@ Task<void> mark_dirty(Pool& pool, std::vector<MailboxId> mailboxes, std::string 
 Task<std::vector<WorkItem>> take_work(Pool& pool, TakeSettings settings) {
   co_return co_await transact(pool, [&](Transaction& tx) {
     std::vector<WorkItem> items;
-    for (const auto& row :
-         tx.exec_params(k_take, static_cast<int>(settings.limit), settings.node,
-                        static_cast<int>(settings.bulk), static_cast<double>(settings.lease.count())))
+    for (const auto& row : tx.exec_params(k_take, static_cast<int>(settings.limit), settings.node,
+                                          static_cast<int>(settings.bulk),
+                                          static_cast<double>(settings.lease.count()), settings.beat))
       items.push_back(read_item(row));
     return items;
   });

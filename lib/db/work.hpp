@@ -53,9 +53,10 @@ struct TakeSettings {
   std::size_t limit = 4;  // pieces of work at most
   std::size_t bulk = 4;   // of them first copies and reviews, live work counted in
   Seconds lease{60};
+  std::int64_t beat = 0;  // the node's last heartbeat that the caller knows of
 };
 // Takes due work in the order live, first copy, review, under the lease; nothing unless the site is
-// mirroring.
+// mirroring and the database knows that heartbeat (an older one put in its place does not).
 Task<std::vector<WorkItem>> take_work(Pool& pool, TakeSettings settings);
 // How long until the next row is due (at most limit); for the dispatcher's sleep.
 Task<Millis> next_due(Pool& pool, Millis limit);

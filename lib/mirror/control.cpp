@@ -101,6 +101,7 @@ Task<void> control(World& world, Gate& gate, Wake& site_wake, std::vector<Wake*>
         co_await suspend_gone_back(world, reason, mark);
         site = co_await beat(world, in_effect);
       }
+      gate.set_beat(site.beat);
       co_await obey(world, gate, told, site);
       const bool settled = gate.open() || gate.inside() == 0;
       if (settled && in_effect != site.epoch) {

@@ -40,7 +40,6 @@ Task<void> read_back(Pass& pass, FolderWork& folder, WindowOutcome& outcome) {
   imap::FetchWhat what;
   what.date = what.size = true;
   std::vector<db::Quarantined> altered;
-  std::vector<plan::FlagFix> flags;
   const auto reply = co_await pass.target->fetch(uids, what, [&](const imap::MessageData& m) {
     if (!m.uid || !m.size || !m.date || !by_target.contains(*m.uid)) return;
     auto& s = *by_target[*m.uid];

@@ -240,6 +240,7 @@ Task<void> dispatch(World& world, Gate& gate, Wake& wake) {
         take.limit = places - group.size();
         take.bulk = world.settings.workers - std::min(world.settings.workers, group.size());
         take.lease = world.settings.lease;
+        take.beat = gate.beat();
         auto items = co_await db::take_work(world.pool, take);
         for (auto& item : items) {
           const std::string name = "pass " + item.name;

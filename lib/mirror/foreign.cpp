@@ -32,10 +32,7 @@ Task<bool> within_limits(Pass& pass, const std::vector<Surplus>& surplus) {
   for (const auto& folder : pass.folders) input.mapped += folder.row.mapped + folder.row.foreign;
   for (const auto& one : surplus)
     for (const auto& message : one.messages) input.removed.push_back({message.size, message.date, 0});
-  plan::GuardLimits limits;
-  limits.count = static_cast<std::uint64_t>(pass.link->guard_count);
-  limits.percent = static_cast<std::uint64_t>(pass.link->guard_percent);
-  const auto verdict = plan::judge_removals(input, limits);
+  const auto verdict = plan::judge_removals(input, guard_limits(*pass.link));
   if (verdict.hold) pass.note(Failure("MRD-MIR-023", verdict.reason));
   co_return !verdict.hold;
 }

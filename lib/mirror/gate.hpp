@@ -5,6 +5,7 @@
 // connections that could write, or schedules work, holds a pass of it; closing waits until all have let go.
 
 #include <cstddef>
+#include <cstdint>
 
 #include "base/ids.hpp"
 
@@ -14,6 +15,9 @@ class Gate {
  public:
   bool open() const noexcept { return open_; }
   void set_open(bool open) noexcept { open_ = open; }
+  // This node's last heartbeat: a database that knows fewer is an older one, and gives no work.
+  std::int64_t beat() const noexcept { return beat_; }
+  void set_beat(std::int64_t beat) noexcept { beat_ = beat; }
   // Work in flight: counted, so that suspending can wait for a safe point.
   void enter() noexcept { ++inside_; }
   void leave() noexcept { --inside_; }
@@ -21,6 +25,7 @@ class Gate {
 
  private:
   bool open_ = false;
+  std::int64_t beat_ = 0;
   std::size_t inside_ = 0;
 };
 

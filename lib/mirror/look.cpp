@@ -130,7 +130,7 @@ Task<void> start_memory(Pass& pass, FolderWork& folder, bool forget_all) {
   row.target_modseq = {};
   row.memory = folder.target_view.exists == 0;  // an empty target has nothing that could be unknown
   row.mapped = row.foreign = row.unknown = row.open_intents = 0;
-  row.extra_uids = row.quarantined = row.held = row.orphans = {};
+  row.extra_uids = row.quarantined = row.held = row.released = row.orphans = {};
   co_await db::set_target_identity(pass.world.pool, pass.fence, row.id, row.source_uidvalidity,
                                    row.target_uidvalidity, row.memory);
 }

@@ -134,7 +134,9 @@ using TargetFacts = std::map<base::Uid, SizeAndDate>;
 Task<bool> select_for_removal(Pass& pass, FolderWork& folder);
 Task<TargetFacts> facts_on_target(Pass& pass, const FolderWork& folder, const base::UidSet& uids);
 Task<std::optional<base::UidSet>> expunge_from(Pass& pass, FolderWork& folder, const base::UidSet& uids);
-// removals.cpp: find_orphans fills folder.orphans, but for those held
+// removals.cpp: what a person set for the guard of this link; find_orphans fills folder.orphans, but for
+// those held
+plan::GuardLimits guard_limits(const db::LinkRecord& link);
 Task<void> find_orphans(Pass& pass, FolderWork& folder);
 Task<void> apply_removals(Pass& pass);
 // foreign.cpp: the policy "remove"

@@ -22,16 +22,24 @@ bool unchanged(const Pass& pass, const FolderWork& folder) {
          row.subscribed == folder.source.subscribed;
 }
 
-// What production shows again needs no deletion any more, held or not.
+base::UidSet without(const base::UidSet& all, const base::UidSet& less) {
+  base::UidSet out;
+  for (const auto uid : all.expand(1'000'000).value_or(std::vector<base::Uid>{}))
+    if (!less.contains(uid)) out.add(uid);
+  return out;
+}
+
+// What production shows again needs no deletion any more, held or released: should it go later, that is
+// another deletion.
 Task<void> forget_recovered(Pass& pass, FolderWork& folder) {
-  if (folder.row.held.empty() || !folder.source_view.complete || pass.dry_run) co_return;
-  base::UidSet seen, back, left;
-  for (const auto& message : folder.source_view.messages) seen.add(message.uid);
-  const auto held = folder.row.held.expand(1'000'000);
-  if (!held) co_return;
-  for (const auto uid : *held) (seen.contains(uid) ? back : left).add(uid);
+  auto& row = folder.row;
+  if ((row.held.empty() && row.released.empty()) || !folder.source_view.complete || pass.dry_run) co_return;
+  base::UidSet back;
+  for (const auto& message : folder.source_view.messages)
+    if (row.held.contains(message.uid) || row.released.contains(message.uid)) back.add(message.uid);
   if (back.empty()) co_return;
-  folder.row.held = std::move(left);
+  row.held = without(row.held, back);
+  row.released = without(row.released, back);
   co_await db::drop_held(pass.world.pool, folder.key(), std::move(back));
 }
 

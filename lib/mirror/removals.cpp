@@ -82,10 +82,7 @@ Task<std::uint64_t> guard(Pass& pass, std::vector<Doomed>& doomed) {
       if (!one.released.contains(row.source))
         input.removed.push_back({row.size, row.date, row.message_id_hash});
   }
-  plan::GuardLimits limits;
-  limits.count = static_cast<std::uint64_t>(pass.link->guard_count);
-  limits.percent = static_cast<std::uint64_t>(pass.link->guard_percent);
-  const auto verdict = plan::judge_removals(input, limits);
+  const auto verdict = plan::judge_removals(input, guard_limits(*pass.link));
   const auto delay = pass.link->deletion_delay;
   if (!verdict.hold && delay.count() == 0) co_return verdict.counted;
   db::Hold hold{verdict.reason, {}, 0};
@@ -152,6 +149,10 @@ Task<void> remove_from(Pass& pass, Doomed& doomed, std::uint64_t& counted) {
 }
 
 }  // namespace
+
+plan::GuardLimits guard_limits(const db::LinkRecord& link) {
+  return {static_cast<std::uint64_t>(link.guard_count), static_cast<std::uint64_t>(link.guard_percent)};
+}
 
 Task<void> find_orphans(Pass& pass, FolderWork& folder) {
   folder.orphans.clear();

@@ -180,6 +180,29 @@ def a_deletion_waits_for_its_time(mirror):
 
 
 @cases.add
+def a_released_deletion_is_forgotten_when_production_shows_the_message_again(mirror):
+    """Released while production's storage was being put back: should the message go later, it waits again."""
+    with production(mirror) as client:
+        client.append("INBOX", made("back and gone", 1))
+    mirror.wait_equal(60)
+    with production(mirror) as client:
+        client.select("INBOX", examine=True)
+        uid, = client.fetch("UID")
+    sql = mirror.lab.postgres.sql
+    sql("insert into held_deletion (folder_id, source_uidvalidity, source_uid, target_uidvalidity, target_uid, reason, released_at) "
+        f"select folder_id, m.source_uidvalidity, source_uid, m.target_uidvalidity, target_uid, 'test', now() from message m "
+        f"join folder f on f.id = m.folder_id join mailbox b on b.id = f.mailbox_id where b.name = '{OWNER}' and "
+        f"f.source_name = 'INBOX' and source_uid = {uid}")
+    resync(mirror)
+    empty(mirror, "INBOX")
+    wait_until(lambda: counts(mirror)["delayed"] == 1, "the deletion to wait", 30.0)
+    assert on_dr(mirror) == 1
+    sql("update held_deletion set due_at = now()")
+    mirror.wait_equal(60)
+    assert on_dr(mirror) == 0
+
+
+@cases.add
 def a_short_delay_ends_by_itself(mirror):
     mirror.ctl("link", "edit", "dr", "--deletion-delay", "2")
     with production(mirror) as client:
