@@ -11,6 +11,7 @@
             sys.exit(cases.run(mirror))
 """
 
+import os
 import sys
 import time
 import traceback
@@ -27,7 +28,8 @@ class Cases:
         return function
 
     def run(self, mirror, only=""):
-        """Each case in turn, all of them even after a failure; the exit code.  `mirror` may be None."""
+        """Each case in turn, all of them even after a failure (but for MIRROR_FAIL_FAST, for whom one is enough); the exit
+        code.  `mirror` may be None."""
         failed = ran = 0
         for function in self.functions:
             name = function.__name__.replace("_", " ")
@@ -47,4 +49,6 @@ class Cases:
                 print(f"not ok - {name}: {type(error).__name__}: {' '.join(str(error).split())[:300]}", flush=True)
                 if mirror:
                     print(f"# the end of {mirror.log}:\n{tail(mirror.log, 25)}", file=sys.stderr, flush=True)
+                if os.environ.get("MIRROR_FAIL_FAST"):
+                    break
         return 0 if ran and not failed else 1
