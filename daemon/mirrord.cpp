@@ -70,7 +70,7 @@ struct Daemon {
         sealer(std::move(key)),
         pool({s.database, s.database_workers, true}),
         offload(2),
-        book(pool, sealer.get(), s.engine.profile_directory, clock),
+        book(pool, sealer.get(), s.engine.profile_directory, clock, s.engine.silence),
         sessions(pool, book, settings.engine, clock),
         world{pool, book, sessions, settings.engine, clock},
         site_wake(loop.get_executor()),

@@ -90,6 +90,7 @@ void read_engine(SettingsTable table, engine::Settings& e) {
   set_time(e.rebuild_interval, table.duration("rebuild_interval"));
   set_time(e.heartbeat, table.duration("heartbeat"));
   set_time(e.idle_session, table.duration("idle_session"));
+  set_time(e.silence, table.duration("silence"));
   set_time(e.retry_first, table.duration("retry_first"));
   set_time(e.retry_longest, table.duration("retry_longest"));
   set_time(e.probe_first, table.duration("probe_first"));

@@ -234,8 +234,10 @@ create table intent (
   state              text not null default 'open'
                      check (state in ('open', 'stored', 'absent', 'refused', 'removed')),
   target_uid         bigint,
-  sent_at            timestamptz not null default now()
+  sent_at            timestamptz not null default now(),
+  looks              smallint not null default 0  -- for a copy that the server stores late, once it is absent
 );
+create index intent_absent on intent (sent_at) where state = 'absent' and looks < 9;
 create unique index intent_open on intent (folder_id, source_uidvalidity, source_uid) where state = 'open';
 create index intent_folder on intent (folder_id, state);
 
@@ -305,6 +307,7 @@ create table quarantine (
   retry_at           timestamptz not null default now() + interval '1 hour',
   unique (mailbox_id, folder_name, kind, source_uidvalidity, source_uid, wanted)
 );
+create index quarantine_folder on quarantine (folder_id);
 
 -- A step: one change on the target, committed before it is sent, so that recovery knows what may have happened.
 create table step (

@@ -142,19 +142,35 @@ Task<void> save_folder_changes(Pool& pool, Fence fence, StepId step, std::vector
 Task<void> quarantine(Pool& pool, base::MailboxId mailbox, std::vector<Quarantined> rows) {
   if (rows.empty()) co_return;
   co_await transact(pool, [&](Transaction& tx) {
-    for (const auto& q : rows)
-      tx.exec_params(
-          "insert into quarantine (mailbox_id, folder_id, folder_name, kind, source_uidvalidity, source_uid, "
-          "code, wanted, got, server_text, size) "
-          "values ($1, nullif($2, 0), $3, $4, $5, $6, $7, $8, $9, $10, $11) "
-          "on conflict (mailbox_id, folder_name, kind, source_uidvalidity, source_uid, wanted) do update set "
-          "attempts = quarantine.attempts + 1, last_at = now(), got = excluded.got, server_text = "
-          "excluded.server_text, code = excluded.code, "
-          "retry_at = now() + least(interval '1 hour' * power(2, least(quarantine.attempts, 5)), interval '1 "
-          "day')",
-          num(mailbox), num(q.folder), clean_text(q.folder_name), q.kind, num(q.source_uidvalidity),
-          num(q.source), q.code, clean_text(q.wanted), clean_text(q.got), clean_text(q.server_text),
-          static_cast<std::int64_t>(q.size));
+    ArrayText folders, names, kinds, uidvalidities, sources, codes, wanted, got, texts, sizes;
+    for (const auto& q : rows) {
+      folders.add(num(q.folder));
+      names.add(clean_text(q.folder_name));
+      kinds.add(q.kind);
+      uidvalidities.add(num(q.source_uidvalidity));
+      sources.add(num(q.source));
+      codes.add(q.code);
+      wanted.add(clean_text(q.wanted));
+      got.add(clean_text(q.got));
+      texts.add(clean_text(q.server_text));
+      sizes.add(static_cast<std::int64_t>(q.size));
+    }
+    // One row for each key: a statement may not meet the same row twice.
+    tx.exec_params(
+        "insert into quarantine (mailbox_id, folder_id, folder_name, kind, source_uidvalidity, source_uid, "
+        "code, wanted, got, server_text, size) "
+        "select distinct on (x.name, x.kind, x.uidvalidity, x.source, x.wanted) $1, nullif(x.folder, 0), "
+        "x.name, x.kind, x.uidvalidity, x.source, x.code, x.wanted, x.got, x.text, x.size "
+        "from unnest($2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::text[], "
+        "$8::text[], $9::text[], $10::text[], $11::bigint[]) "
+        "x(folder, name, kind, uidvalidity, source, code, wanted, got, text, size) "
+        "on conflict (mailbox_id, folder_name, kind, source_uidvalidity, source_uid, wanted) do update set "
+        "attempts = quarantine.attempts + 1, last_at = now(), got = excluded.got, server_text = "
+        "excluded.server_text, code = excluded.code, "
+        "retry_at = now() + least(interval '1 hour' * power(2, least(quarantine.attempts, 5)), interval '1 "
+        "day')",
+        num(mailbox), folders.done(), names.done(), kinds.done(), uidvalidities.done(), sources.done(),
+        codes.done(), wanted.done(), got.done(), texts.done(), sizes.done());
     tx.exec_params(
         "select add_event('quarantine.added', 'warning', '', (select name from mailbox where id = $1), null, "
         "'', "

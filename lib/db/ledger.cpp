@@ -15,7 +15,11 @@ constexpr auto k_open = R"sql(
          with ordinality x(uid, floor, size, date, mid, digest, n) order by x.n
   returning id)sql";
 
+// What is on the target now is refused no more.
 constexpr auto k_map = R"sql(
+  with there as (
+    delete from quarantine where folder_id = $1 and source_uidvalidity = $2 and source_uid = any($4::bigint[])
+                             and kind in ('message', 'not_kept'))
   insert into message (folder_id, source_uidvalidity, source_uid, target_uidvalidity, target_uid, size, internaldate,
                        zone_minutes, flags, message_id_hash, source_digest, target_digest, greeting, target_size, target_date)
   select $1, $2, x.source, $3, x.target, x.size, x.date, x.zone, x.flags, x.mid, x.digest, coalesce(x.other, x.digest), x.greeting,
@@ -214,6 +218,21 @@ Task<void> spend_late_copy(Pool& pool, Fence fence, FolderKey key, base::IntentI
         "values ($1, $2, $3, 'message.late_copy_removed', $4, $5, nullif($6, 0), $7, $8)",
         num(fence.link), num(fence.mailbox), clean_text(folder_name), num(target), num(key.target),
         num(fence.run), fence.reason, num(fence.epoch));
+  });
+}
+
+Task<std::size_t> look_for_late_copies(Pool& pool) {
+  co_return co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
+    const auto raised = tx.exec(
+        "with due as (update intent set looks = looks + 1 where state = 'absent' and looks < 9 "
+        "and sent_at + make_interval(secs => 10 * power(2, looks)) <= now() returning folder_id) "
+        "insert into dirty (mailbox_id, generation, cause, class) "
+        "select m.id, nextval('dirty_generation'), 'late', 0 from mailbox m where m.participates and exists "
+        "(select 1 from due join folder f on f.id = due.folder_id where f.mailbox_id = m.id) "
+        "on conflict (mailbox_id) do update set generation = excluded.generation, last_seen = now(), "
+        "due_at = least(dirty.due_at, now())");
+    if (raised.affected_rows() > 0) tx.exec("select pg_notify('mirrord_wake', 'dirty')");
+    return static_cast<std::size_t>(raised.affected_rows());
   });
 }
 

@@ -59,4 +59,8 @@ Task<void> save_window(Pool& pool, Fence fence, FolderKey key, WindowResult resu
 Task<void> spend_late_copy(Pool& pool, Fence fence, FolderKey key, base::IntentId intent, Uid target,
                            std::string folder_name);
 
+// A send of which nothing was found may be stored yet by a server that hung: its mailbox becomes dirty 10 s
+// after it, then at twice the time, up to 43 minutes. How many mailboxes.
+Task<std::size_t> look_for_late_copies(Pool& pool);
+
 }  // namespace mirror::db

@@ -12,6 +12,7 @@ namespace mirror::engine {
 namespace {
 
 constexpr std::size_t k_facts_at_once = 2000;
+constexpr std::size_t k_most_expanded = 10'000'000;
 
 db::Quarantined quarantine_row(const FolderWork& folder, base::Uid source, std::string kind,
                                const Failure& failure, std::string server_text) {
@@ -86,7 +87,10 @@ Task<void> record(Pass& pass, FolderWork& folder, WindowOutcome& outcome,
   result.mailbox_name = pass.item.name;
   result.stored = outcome.stored;
   result.absent = std::move(absent);
-  for (const auto& intent : outcome.gone) result.refused.push_back(intent.id);
+  for (const auto& intent : outcome.gone) {
+    result.refused.push_back(intent.id);
+    if (!outcome.refusal) folder.unread.add(intent.source);
+  }
   base::Uid highest{};
   for (const auto& s : outcome.stored) {
     highest = std::max(highest, s.target);
@@ -113,6 +117,12 @@ void raise_wide(const imap::Reply& refusal, FolderWork& folder) {
   throw base::Failed(failure);
 }
 
+Task<void> quarantine_rows(Pass& pass, FolderWork& folder, std::vector<db::Quarantined> rows) {
+  for (const auto& row : rows) folder.row.quarantined.add(row.source);
+  pass.counts.quarantined += rows.size();
+  co_await db::quarantine(pass.world.pool, pass.item.mailbox, std::move(rows));
+}
+
 Task<void> quarantine_one(Pass& pass, FolderWork& folder, const plan::CopyItem& item,
                           const imap::Reply& refusal) {
   auto failure = imap::failure_of(refusal, "APPEND", folder.row.target_name);
@@ -124,9 +134,7 @@ Task<void> quarantine_one(Pass& pass, FolderWork& folder, const plan::CopyItem& 
   row.size = item.size;
   std::vector<db::Quarantined> rows;
   rows.push_back(std::move(row));
-  co_await db::quarantine(pass.world.pool, pass.item.mailbox, std::move(rows));
-  folder.row.quarantined.add(item.source);
-  ++pass.counts.quarantined;
+  co_await quarantine_rows(pass, folder, std::move(rows));
 }
 
 // After a NO, or an OK without usable UIDs: look what is there, then send the rest one by one.
@@ -190,22 +198,24 @@ Task<void> copy_window(Pass& pass, FolderWork& folder, std::vector<plan::CopyIte
   co_await resolve(pass, folder, items, outcome);
 }
 
-}  // namespace
+base::UidSet not_given(base::UidSet asked, const std::vector<plan::CopyItem>& items) {
+  std::set<base::Uid> given;
+  for (const auto& item : items) given.insert(item.source);
+  base::UidSet out;
+  for (const auto uid : asked.expand(k_facts_at_once).value_or(std::vector<base::Uid>{}))
+    if (!given.contains(uid)) out.add(uid);
+  return out;
+}
 
-Task<void> copy_messages(Pass& pass, FolderWork& folder) {
-  auto todo = std::exchange(folder.plan.copy, {});
-  if (todo.empty()) co_return;
-  if (pass.dry_run) {
-    pass.counts.copied += todo.size();
-    co_return;
-  }
-  if (!folder.row.memory && folder.target_view.exists == 0) folder.row.memory = true;
+Task<void> copy_these(Pass& pass, FolderWork& folder, std::vector<base::Uid> todo) {
   const auto rule = folder.row.greetings ? plan::GreetingRule{} : pass.source.store().profile.greeting_rule;
   for (std::size_t at = 0; at < todo.size(); at += k_facts_at_once) {
     const auto end = std::min(todo.size(), at + k_facts_at_once);
     base::UidSet uids;
     for (std::size_t i = at; i < end; ++i) uids.add(todo[i]);
-    auto items = co_await read_facts(*pass.source, std::move(uids), rule);
+    auto items = co_await read_facts(*pass.source, uids, rule);
+    for (const auto& range : not_given(std::move(uids), items).ranges())
+      folder.unread.add(base::Uid{range.first}, base::Uid{range.second});
     const auto limit = pass.target->append_limit();
     for (auto& window : plan::cut_windows(std::move(items), pass.world.settings.window)) {
       if (limit) {
@@ -222,6 +232,40 @@ Task<void> copy_messages(Pass& pass, FolderWork& folder) {
       if (!window.empty()) co_await copy_window(pass, folder, std::move(window));
     }
   }
+}
+
+// Asked for, and not given though the source said OK: gone meanwhile, or it cannot read the message. What it
+// still has is asked for once more; then it waits in quarantine, for the next look would begin behind it.
+Task<void> settle_unread(Pass& pass, FolderWork& folder) {
+  if (folder.unread.empty()) co_return;
+  const auto there = co_await pass.source->search_all();
+  if (!there) throw base::Failed(there.error());
+  const auto unread = std::exchange(folder.unread, {});
+  std::vector<base::Uid> again;
+  for (const auto uid : there->expand(k_most_expanded).value_or(std::vector<base::Uid>{}))
+    if (unread.contains(uid)) again.push_back(uid);
+  if (again.empty()) co_return;
+  co_await copy_these(pass, folder, again);
+  std::vector<db::Quarantined> rows;
+  for (const auto uid : again)
+    if (folder.unread.contains(uid))
+      rows.push_back(quarantine_row(folder, uid, "message", Failure("MRD-MIR-016", ""), ""));
+  co_await quarantine_rows(pass, folder, std::move(rows));
+}
+
+}  // namespace
+
+Task<void> copy_messages(Pass& pass, FolderWork& folder) {
+  auto todo = std::exchange(folder.plan.copy, {});
+  if (todo.empty()) co_return;
+  if (pass.dry_run) {
+    pass.counts.copied += todo.size();
+    co_return;
+  }
+  if (!folder.row.memory && folder.target_view.exists == 0) folder.row.memory = true;
+  folder.unread = {};
+  co_await copy_these(pass, folder, std::move(todo));
+  co_await settle_unread(pass, folder);
 }
 
 }  // namespace mirror::engine

@@ -56,6 +56,36 @@ std::vector<db::Quarantined> not_kept(const FolderWork& folder, const std::vecto
   return rows;
 }
 
+// What the target says beforehand that it stores none of (PERMANENTFLAGS): told once for the folder, not for
+// each message.
+Task<void> tell_unstorable(Pass& pass, const FolderWork& folder) {
+  if (pass.dry_run || (!folder.keeps && !pass.full)) co_return;
+  base::FlagSet left_out;
+  if (folder.keeps) {
+    const base::FlagSet kept(*folder.keeps);
+    for (const auto& message : folder.source_view.messages)
+      for (const auto& word : message.flags.words())
+        if (!kept.contains(word)) left_out.add(word);
+  }
+  const bool all_seen = pass.full && folder.source_view.complete;
+  if (left_out.words().empty() && all_seen)
+    co_await db::release_quarantine(pass.world.pool, pass.item.mailbox, folder.row.source_name, "flag", {},
+                                    {base::Uid{}});
+  std::vector<db::Quarantined> rows;
+  for (const auto& word : left_out.words()) {
+    db::Quarantined row;
+    row.folder = folder.row.id;
+    row.folder_name = folder.row.source_name;
+    row.kind = "flag";
+    row.code = "MRD-MIR-002";
+    row.wanted = word;
+    row.server_text = word;
+    rows.push_back(std::move(row));
+  }
+  pass.counts.quarantined += rows.size();
+  co_await db::quarantine(pass.world.pool, pass.item.mailbox, std::move(rows));
+}
+
 base::FlagSet known_words(const std::vector<plan::FlagFix>& fixes) {
   base::FlagSet known;
   for (const auto& fix : fixes)
@@ -106,6 +136,7 @@ Task<void> apply_flags(Pass& pass, FolderWork& folder) {
     pass.counts.flags += fixes.size();
     co_return;
   }
+  co_await tell_unstorable(pass, folder);
   co_await db::save_flags(pass.world.pool, folder.key(), std::move(settled));
   if (fixes.empty()) co_return;
   const auto step = co_await db::open_step(pass.world.pool, pass.fence, folder.row.id, "flags",

@@ -45,6 +45,7 @@ struct FolderWork {
   plan::MessagePlan plan;
   std::vector<plan::Removal> removals;  // wanted, after everything was appended
   std::vector<db::Orphan> orphans;      // the same of copies mapped under an earlier source UIDVALIDITY
+  base::UidSet unread;                  // asked for to be copied, and not given by the source
   bool target_exists = false;
   bool looked = false;
   bool wanted = true;              // to be looked at (again) in this pass

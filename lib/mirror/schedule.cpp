@@ -3,6 +3,7 @@
 
 #include "base/log.hpp"
 #include "db/guard.hpp"
+#include "db/ledger.hpp"
 #include "net/backoff.hpp"
 #include "net/timeout.hpp"
 
@@ -39,6 +40,7 @@ Task<void> schedule(World& world, Gate& gate, Wake& wake) {
     if (gate.open()) {
       co_await db::raise_due(world.pool, timers);
       co_await db::release_due_removals(world.pool);
+      co_await db::look_for_late_copies(world.pool);
       co_await start_runs(world);
     }
     world.sessions.close_idle(!gate.open());

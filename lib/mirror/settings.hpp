@@ -31,6 +31,7 @@ struct Settings {
   Seconds rebuild_interval{24 * 3600};
   Millis heartbeat{1000};
   Millis idle_session{60'000};  // a warm session nobody used
+  Millis silence{60'000};       // a store that owes an answer, or takes no octets, for so long is cut off
   Seconds retry_first{5};
   Seconds retry_longest{600};
   Seconds probe_first{2};  // of a store that is down ...

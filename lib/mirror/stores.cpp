@@ -34,8 +34,12 @@ net::Endpoint endpoint_of(const db::StoreRecord& record) {
 }  // namespace
 
 StoreBook::StoreBook(db::Pool& pool, const base::Sealer* sealer, std::string profile_directory,
-                     const base::Clock& clock)
-    : pool_(pool), sealer_(sealer), profile_directory_(std::move(profile_directory)), clock_(clock) {}
+                     const base::Clock& clock, std::chrono::milliseconds silence)
+    : pool_(pool),
+      sealer_(sealer),
+      profile_directory_(std::move(profile_directory)),
+      clock_(clock),
+      silence_(silence) {}
 
 std::shared_ptr<Store> StoreBook::make_store(const db::StoreRecord& record) {
   auto store = std::make_shared<Store>();
@@ -52,6 +56,7 @@ std::shared_ptr<Store> StoreBook::make_store(const db::StoreRecord& record) {
   access.login = record.login;
   access.master_separator = record.master_separator.front();
   access.hidden = store->profile.hidden;
+  access.command_limit = silence_;
   if (!record.password_sealed.empty()) {
     if (sealer_ == nullptr) {
       store->broken = base::Failure("MRD-BASE-003", "no key is configured");

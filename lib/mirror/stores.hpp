@@ -27,7 +27,7 @@ struct Store {
 class StoreBook {
  public:
   StoreBook(db::Pool& pool, const base::Sealer* sealer, std::string profile_directory,
-            const base::Clock& clock);
+            const base::Clock& clock, std::chrono::milliseconds silence = std::chrono::minutes(1));
   // Reads everything anew; a store whose row did not change keeps its rate limits.
   net::Task<void> reload();
   std::shared_ptr<const Store> store(base::StoreId id) const;  // nullptr when unknown
@@ -45,6 +45,7 @@ class StoreBook {
   const base::Sealer* sealer_;
   std::string profile_directory_;
   const base::Clock& clock_;
+  std::chrono::milliseconds silence_;  // that ends a connection
   std::map<base::StoreId, std::shared_ptr<const Store>> stores_;
   std::map<base::LinkId, std::shared_ptr<const db::LinkRecord>> links_;
   std::map<base::StoreId, std::pair<std::unique_ptr<net::RateLimit>, std::unique_ptr<net::RateLimit>>>

@@ -3,14 +3,13 @@
 """A test relay in front of an IMAP server: ends TLS with its own certificate, goes on by TLS, counts commands.
 
 relay.py --listen PORT --target HOST:PORT --cert F --key F --ca F --report totals.json [--hide REGEX]...
-         [--answers FILE] [--wire-log DIR]
+         [--rules FILE] [--wire-log DIR]
 
 Commands are counted by name as the server would see them: "UID FETCH" is one name, the content of
 literals is never taken for a command, nor are the answers to an AUTHENTICATE or an IDLE.  The report
 (JSON: totals, connections, per connection) is rewritten twice a second and at the end.
 --hide takes capabilities whose whole name matches out of every CAPABILITY answer.
---answers names a JSON object {command: answer}, read again whenever it changes: such a command (without literals)
-never reaches the server, the relay itself answers it, e.g. {"UID EXPUNGE": "OK done"}; "close" ends the connection.
+--rules names the file that says what goes wrong on purpose (misbehave.py).
 --wire-log keeps each connection's lines as `C: ...` and `S: ...`, literals as their length.
 """
 
@@ -31,88 +30,10 @@ import signal
 import ssl
 import time
 
-_LITERAL = re.compile(rb"\{(\d+)(\+?)\}$")
+from lab.imaplines import Lines, command_name
+from lab.misbehave import Connection, Octets, Rules
+
 _CAPABILITY = re.compile(rb"(\* CAPABILITY |\[CAPABILITY )([^\]\r\n]*)")
-
-
-class Lines:
-    """Cuts one direction of an IMAP dialog, however it is chopped, into lines and literal octets.
-
-    `feed(data)` yields ("line", bytes with CRLF), or ("literal", piece, end)."""
-
-    def __init__(self):
-        self.buffer, self.left = bytearray(), 0
-
-    def feed(self, data):
-        at = 0
-        while at < len(data):
-            if self.left:
-                piece = data[at:at + self.left]
-                self.left -= len(piece)
-                at += len(piece)
-                yield "literal", bytes(piece), self.left == 0
-                continue
-            end = data.find(b"\n", at)
-            if end < 0:
-                self.buffer += data[at:]
-                return
-            line = bytes(self.buffer) + data[at:end + 1]
-            self.buffer.clear()
-            at = end + 1
-            match = _LITERAL.search(line.rstrip(b"\r\n"))
-            if match:
-                self.left = int(match.group(1))
-            yield "line", line, not match
-
-
-def command_name(line):
-    """Of a command's first line; "DATA" for a line that is no command."""
-    words = line.rstrip(b"\r\n").split(b" ")
-    name = words[1 if len(words) > 1 else 0].upper().decode("latin-1")
-    if len(words) < 2:
-        return name if name == "DONE" else "DATA"
-    if name == "UID" and len(words) > 2:
-        return "UID " + words[2].upper().decode("latin-1")
-    return name
-
-
-class Answers:
-    """The commands the relay answers itself, as its file says now."""
-
-    def __init__(self, path):
-        self.path, self.stamp, self.texts = path, None, {}
-
-    def of(self, name):
-        stamp = self.path.stat().st_mtime_ns
-        if stamp != self.stamp:
-            self.stamp, self.texts = stamp, json.loads(self.path.read_text())
-        return self.texts.get(name)
-
-
-CLOSE = b"\0close"
-
-
-class Filter:
-    """Cuts answered commands out of one connection's octets."""
-
-    def __init__(self, answers):
-        self.answers, self.lines, self.inside = answers, Lines(), False
-
-    def feed(self, data):
-        """(octets that go on, answers for the client)"""
-        onward, back = bytearray(), []
-        for kind, piece, end in self.lines.feed(data):
-            text = None
-            if kind == "line":
-                text = self.answers.of(command_name(piece)) if end and not self.inside else None
-                self.inside = not end
-            if text is None:
-                onward += piece
-            else:
-                if text == "close":
-                    return b"", CLOSE
-                back.append(piece.split(b" ")[0] + b" " + text.encode() + b"\r\n")
-        return bytes(onward), b"".join(back)
 
 
 class CommandCounter:
@@ -146,8 +67,8 @@ class CommandCounter:
 
 
 class Relay:
-    def __init__(self, target, server_context, client_context, hide=(), report=None, wire_log=None, answers=None):
-        self.answers = answers
+    def __init__(self, target, server_context, client_context, hide=(), report=None, wire_log=None, rules=None):
+        self.rules = rules
         self.target, self.server_context, self.client_context = target, server_context, client_context
         self.hide = [re.compile(pattern, re.IGNORECASE) for pattern in hide]
         self.report_file, self.wire_log = report, wire_log
@@ -169,8 +90,9 @@ class Relay:
         onward = None
         try:
             back, onward = await asyncio.open_connection(*self.target, ssl=self.client_context, limit=1 << 20)
-            pumps = [asyncio.ensure_future(self._to_server(reader, onward, writer, counter, about, log)),
-                     asyncio.ensure_future(self._to_client(back, writer, about, log))]
+            wrong = Connection(self.rules) if self.rules else None
+            pumps = [asyncio.ensure_future(self._to_server(reader, onward, writer, counter, about, log, wrong)),
+                     asyncio.ensure_future(self._to_client(back, onward, writer, about, log, wrong))]
             # Either end closing ends both: a client that has gone must not leave a session behind.
             _, pending = await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
             if pumps[0].done() and not pumps[1].done() and not pumps[0].exception():
@@ -189,8 +111,8 @@ class Relay:
             if log:
                 log.close()
 
-    async def _to_server(self, reader, onward, writer, counter, about, log):
-        answered = Filter(self.answers) if self.answers else None
+    async def _to_server(self, reader, onward, writer, counter, about, log, wrong):
+        octets = Octets(self.rules, "client")
         while data := await reader.read(65536):
             about["from_client"] += len(data)
             # Counted before it goes on: when an answer is seen, its command is in the report.
@@ -199,16 +121,12 @@ class Relay:
                     log.write(b"C: " + piece)
                 elif log and end:
                     log.write(b"C: (literal)\r\n")
-            if answered:
-                data, back = answered.feed(data)
-                if back == CLOSE:
-                    return
-                writer.write(back)
-            onward.write(data)
-            await onward.drain()
+            steps = wrong.from_client(data) if wrong else [("server", data)]
+            if not await self._follow(steps, onward, writer, octets, "server"):
+                return
 
-    async def _to_client(self, back, writer, about, log):
-        lines = Lines()
+    async def _to_client(self, back, onward, writer, about, log, wrong):
+        lines, octets = Lines(), Octets(self.rules, "server")
         while data := await back.read(65536):
             about["from_server"] += len(data)
             if self.hide or log:
@@ -222,8 +140,24 @@ class Relay:
                         log.write(b"S: (literal)\r\n")
                     out.append(piece)
                 data = b"".join(out)
-            writer.write(data)
-            await writer.drain()
+            steps = wrong.from_server(data) if wrong else [("client", data)]
+            if not await self._follow(steps, onward, writer, octets, "client"):
+                return
+
+    @staticmethod
+    async def _follow(steps, onward, writer, octets, mine):
+        """Does what the rules made of a piece; `octets` are those to `mine`. False when the connection is to end."""
+        ends = {"server": onward, "client": writer}
+        for what, told in steps:
+            if what == "close":
+                return False
+            if what == "sleep":
+                await asyncio.sleep(told)
+            elif what != mine:
+                ends[what].write(told)
+            elif not await octets.send(ends[what], told):
+                return False
+        return True
 
     def _hidden(self, line):
         if not self.hide:
@@ -241,6 +175,7 @@ class Relay:
         for connection in self.connections:
             totals.update(connection["commands"])
         return {"totals": dict(sorted(totals.items())), "connections": len(self.connections), "open": self.open,
+                "rules": [[rule.about, rule.used] for rule in self.rules.now()] if self.rules else [],
                 "from_client": sum(c["from_client"] for c in self.connections),
                 "from_server": sum(c["from_server"] for c in self.connections),
                 "per_connection": [dict(c["commands"]) for c in self.connections]}
@@ -260,7 +195,7 @@ class Relay:
 class RelayProcess:
     """The relay as a child of a lab, in front of one of its servers."""
 
-    def __init__(self, workdir, authority, server, name="relay", hide=(), wire_log=False, answers=False):
+    def __init__(self, workdir, authority, server, name="relay", hide=(), wire_log=False, rules=False):
         from lab.process import Process, free_port
         self.workdir, self.name = workdir, name
         self.port, self.report_file = free_port(), workdir.data / f"{name}.json"
@@ -271,19 +206,23 @@ class RelayProcess:
                 "--report", self.report_file]
         for pattern in hide:
             argv += ["--hide", pattern]
-        self.answers_file = workdir.data / f"{name}-answers.json" if answers else None
-        if answers:
-            self.answer({})
-            argv += ["--answers", self.answers_file]
+        self.rules_file = workdir.data / f"{name}-rules.json" if rules else None
+        if rules:
+            self.misbehave()
+            argv += ["--rules", self.rules_file]
         if self.wire_log:
             argv += ["--wire-log", self.wire_log]
         self.process = Process(name, [str(part) for part in argv], workdir.log(name))
 
-    def answer(self, texts):
-        """From now on the relay answers these commands itself: {"UID EXPUNGE": "OK done"}."""
-        fresh = pathlib.Path(f"{self.answers_file}.new")
-        fresh.write_text(json.dumps(texts))
-        fresh.rename(self.answers_file)
+    def misbehave(self, *rules):
+        """From now on by these rules of misbehave.py; without one, not at all."""
+        fresh = pathlib.Path(f"{self.rules_file}.new")
+        fresh.write_text(json.dumps(rules))
+        fresh.rename(self.rules_file)
+
+    def unused_rules(self):
+        """Those of now that nothing has met yet."""
+        return [about for about, used in self.totals()["rules"] if not used]
 
     def start(self):
         from lab.process import wait_until
@@ -338,7 +277,7 @@ async def serve(options):
         pathlib.Path(options.wire_log).mkdir(parents=True, exist_ok=True)
     relay = Relay((host, int(port)), server_context, client_context, options.hide, options.report,
                   pathlib.Path(options.wire_log) if options.wire_log else None,
-                  Answers(pathlib.Path(options.answers)) if options.answers else None)
+                  Rules(pathlib.Path(options.rules)) if options.rules else None)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -356,7 +295,7 @@ def main():
     for name in ("cert", "key", "ca", "report"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--hide", action="append", default=[], metavar="REGEX")
-    parser.add_argument("--answers", metavar="FILE")
+    parser.add_argument("--rules", metavar="FILE")
     parser.add_argument("--wire-log")
     options = parser.parse_args()
     asyncio.run(serve(options))

@@ -57,12 +57,12 @@ def the_first_copy(mirror):
 
 
 def closes_at_login(mirror, side, relay):
-    relay.answer({"AUTHENTICATE": "close", "LOGIN": "close"})
+    relay.misbehave({"at": "client", "line": r"^\S+ (AUTHENTICATE|LOGIN) ", "close": True})
     drop_sessions(getattr(mirror.lab, side))
     deposit(mirror, f"while {side} is away")
     wait_until(lambda: store_problem(mirror, side), f"{side} to be told", 30.0, 0.1)
     assert store_problem(mirror, side) == ["MRD-IMAP-035"], store_problem(mirror, side)
-    relay.answer({})
+    relay.misbehave()
     mirror.wait_equal(30)
     assert not store_problem(mirror, side)
 
@@ -93,8 +93,8 @@ def mailboxes_that_never_get_in_are_not_the_stores_trouble(mirror):
 
 
 def main():
-    answers = {"answers": True}
-    with Lab(build_folder(), OWNERS, fsync=False, relay=answers, dr_relay=answers) as lab, \
+    rules = {"rules": True}
+    with Lab(build_folder(), OWNERS, fsync=False, relay=rules, dr_relay=rules) as lab, \
             Mirror(lab, engine={"probe_refused": "300s", "idle_session": "1s"}) as mirror:
         return cases.run(mirror, sys.argv[1] if len(sys.argv) > 1 else "")
 

@@ -17,6 +17,7 @@ from lab.process import wait_until
 
 cases = Cases()
 OWNER = "1001"
+NO_EXPUNGE = {"at": "client", "line": r" UID EXPUNGE ", "answer": "OK Expunge completed."}
 
 
 def body(name):
@@ -86,12 +87,12 @@ def new_ones_go_by_themselves(mirror):
 
 @cases.add
 def what_dr_keeps_all_the_same_is_told(mirror):
-    mirror.lab.dr_relay.answer({"UID EXPUNGE": "OK Expunge completed."})
+    mirror.lab.dr_relay.misbehave(NO_EXPUNGE)
     deposit(mirror, "dr", "sticky")
     compare_all(mirror, 5)
     assert codes(mirror) == ["MRD-MIR-022"], codes(mirror)
     assert body("sticky") in on_dr(mirror) and inbox(mirror)["foreign"] == 1
-    mirror.lab.dr_relay.answer({})
+    mirror.lab.dr_relay.misbehave()
     wait_until(lambda: body("sticky") not in on_dr(mirror), "it to go", 30.0, 0.2)
     wait_until(lambda: not codes(mirror), "no problem left", 30.0, 0.2)
 
@@ -133,7 +134,7 @@ def production_was_only_read(mirror):
 
 
 def main():
-    with Lab(build_folder(), [OWNER], fsync=False, relay=True, dr_relay={"answers": True}) as lab, Mirror(lab) as mirror:
+    with Lab(build_folder(), [OWNER], fsync=False, relay=True, dr_relay={"rules": True}) as lab, Mirror(lab) as mirror:
         return cases.run(mirror, sys.argv[1] if len(sys.argv) > 1 else "")
 
 

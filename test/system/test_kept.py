@@ -16,6 +16,7 @@ from lab.process import LabError, wait_until
 
 cases = Cases()
 OWNER = "1001"
+NO_EXPUNGE = {"at": "client", "line": r" UID EXPUNGE ", "answer": "OK Expunge completed."}
 
 
 def on_dr(mirror):
@@ -39,7 +40,7 @@ def what_dr_keeps_is_told_and_stays_ours(mirror):
         client.append("INBOX", [(samples.make("text", random.Random(n)).body, [], samples.NOW) for n in range(3)])
     mirror.configure()
     mirror.wait_equal(60)
-    mirror.lab.dr_relay.answer({"UID EXPUNGE": "OK Expunge completed."})
+    mirror.lab.dr_relay.misbehave(NO_EXPUNGE)
     with mirror.store("production").connect(OWNER) as client:
         client.select("INBOX")
         client.command("STORE 2 +FLAGS (\\Deleted)")
@@ -52,7 +53,7 @@ def what_dr_keeps_is_told_and_stays_ours(mirror):
 
 @cases.add
 def it_goes_when_the_server_does_it(mirror):
-    mirror.lab.dr_relay.answer({})
+    mirror.lab.dr_relay.misbehave()
     mirror.wait_equal(60)
     assert on_dr(mirror) == 2
     wait_until(lambda: not problems(mirror), "no problem left", 30.0, 0.2)
@@ -74,14 +75,14 @@ def a_late_copy_that_stays_is_no_foreign_message_and_goes_later(mirror):
     mirror.start()
     mirror.wait_equal(60)
     # What the server had kept from the send that died comes to light now.
-    mirror.lab.dr_relay.answer({"UID EXPUNGE": "OK Expunge completed."})
+    mirror.lab.dr_relay.misbehave(NO_EXPUNGE)
     with mirror.store("dr").connect(OWNER) as client:
         client.append("INBOX", [(body, [], samples.NOW)])
     mirror.ctl("resync", "--all")
     wait_until(lambda: [row["code"] for row in problems(mirror)] == ["MRD-MIR-022"], "the copy that stays to be told", 30.0, 0.2)
     assert on_dr(mirror) == 4
     assert not inbox(mirror)["foreign"], inbox(mirror)
-    mirror.lab.dr_relay.answer({})
+    mirror.lab.dr_relay.misbehave()
     mirror.wait_equal(60)
     assert on_dr(mirror) == 3
     kinds = [row["kind"] for row in mirror.ctl("mailbox", "history", OWNER)["items"]]
@@ -89,7 +90,7 @@ def a_late_copy_that_stays_is_no_foreign_message_and_goes_later(mirror):
 
 
 def main():
-    with Lab(build_folder(), [OWNER], fsync=False, relay=True, dr_relay={"answers": True}) as lab, Mirror(lab) as mirror:
+    with Lab(build_folder(), [OWNER], fsync=False, relay=True, dr_relay={"rules": True}) as lab, Mirror(lab) as mirror:
         return cases.run(mirror, sys.argv[1] if len(sys.argv) > 1 else "")
 
 
