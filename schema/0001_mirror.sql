@@ -42,6 +42,7 @@ create table link (
   folder_exclude  text[] not null default '{}',
   guard_count     integer not null default 1000,  -- deletions of one mailbox in a day beyond which they are held
   guard_percent   integer not null default 50,    -- they are also held beyond this share of the mailbox
+  guard_link_percent integer not null default 10, -- deletions of an hour, all mailboxes: held beyond this share of the link
   deletion_delay  bigint not null default 0,      -- seconds every deletion waits
   paused_reason   text not null default '',
   row_version     bigint not null default 1,
@@ -287,6 +288,7 @@ create table guarded_deletion (
   messages   bigint not null
 );
 create index guarded_deletion_mailbox on guarded_deletion (mailbox_id, at);
+create index guarded_deletion_at on guarded_deletion (at);
 
 create table quarantine (
   id                 bigint generated always as identity primary key,

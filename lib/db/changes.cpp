@@ -155,27 +155,33 @@ Task<void> quarantine(Pool& pool, base::MailboxId mailbox, std::vector<Quarantin
       texts.add(clean_text(q.server_text));
       sizes.add(static_cast<std::int64_t>(q.size));
     }
-    // One row for each key: a statement may not meet the same row twice.
-    tx.exec_params(
-        "insert into quarantine (mailbox_id, folder_id, folder_name, kind, source_uidvalidity, source_uid, "
-        "code, wanted, got, server_text, size) "
-        "select distinct on (x.name, x.kind, x.uidvalidity, x.source, x.wanted) $1, nullif(x.folder, 0), "
-        "x.name, x.kind, x.uidvalidity, x.source, x.code, x.wanted, x.got, x.text, x.size "
-        "from unnest($2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::text[], "
-        "$8::text[], $9::text[], $10::text[], $11::bigint[]) "
-        "x(folder, name, kind, uidvalidity, source, code, wanted, got, text, size) "
-        "on conflict (mailbox_id, folder_name, kind, source_uidvalidity, source_uid, wanted) do update set "
-        "attempts = quarantine.attempts + 1, last_at = now(), got = excluded.got, server_text = "
-        "excluded.server_text, code = excluded.code, "
-        "retry_at = now() + least(interval '1 hour' * power(2, least(quarantine.attempts, 5)), interval '1 "
-        "day')",
-        num(mailbox), folders.done(), names.done(), kinds.done(), uidvalidities.done(), sources.done(),
-        codes.done(), wanted.done(), got.done(), texts.done(), sizes.done());
+    // One row for each key: a statement may not meet the same row twice. What is in quarantine already is no
+    // news.
+    const auto added =
+        tx.exec_params1(
+              "with put as (insert into quarantine (mailbox_id, folder_id, folder_name, kind, "
+              "source_uidvalidity, source_uid, code, wanted, got, server_text, size) "
+              "select distinct on (x.name, x.kind, x.uidvalidity, x.source, x.wanted) $1::bigint, "
+              "nullif(x.folder, 0), x.name, x.kind, x.uidvalidity, x.source, x.code, x.wanted, x.got, "
+              "x.text, "
+              "x.size from unnest($2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], "
+              "$7::text[], $8::text[], $9::text[], $10::text[], $11::bigint[]) "
+              "x(folder, name, kind, uidvalidity, source, code, wanted, got, text, size) "
+              "on conflict (mailbox_id, folder_name, kind, source_uidvalidity, source_uid, wanted) do update "
+              "set attempts = quarantine.attempts + 1, last_at = now(), got = excluded.got, "
+              "server_text = excluded.server_text, code = excluded.code, "
+              "retry_at = now() + least(interval '1 hour' * power(2, least(quarantine.attempts, 5)), "
+              "interval '1 day') returning (xmax = 0) as fresh) "
+              "select count(*) filter (where fresh) from put",
+              num(mailbox), folders.done(), names.done(), kinds.done(), uidvalidities.done(), sources.done(),
+              codes.done(), wanted.done(), got.done(), texts.done(), sizes.done())[0]
+            .as<int>();
+    if (added == 0) return;
     tx.exec_params(
         "select add_event('quarantine.added', 'warning', '', (select name from mailbox where id = $1), null, "
         "'', "
         "jsonb_build_object('rows', $2::int, 'code', $3::text, 'kind', $4::text))",
-        num(mailbox), static_cast<int>(rows.size()), rows.front().code, rows.front().kind);
+        num(mailbox), added, rows.front().code, rows.front().kind);
   });
 }
 

@@ -17,7 +17,8 @@ const char* const k_store_view =
 const char* const k_link_view =
     "select l.id::text as id, l.name, a.name as source, b.name as target, l.foreign_policy, "
     "l.folder_include, "
-    "l.folder_exclude, l.guard_count, l.guard_percent, l.deletion_delay, l.paused_reason, l.row_version, "
+    "l.folder_exclude, l.guard_count, l.guard_percent, l.guard_link_percent, l.deletion_delay, "
+    "l.paused_reason, l.row_version, "
     "@l.created_at@ as "
     "created_at, "
     "(select coalesce(json_agg(r), '[]') from (select p.id::text as id, p.action, p.mask, p.actor, "
@@ -108,9 +109,11 @@ void update_link(Transaction& tx, const std::string& name, const Json& patch,
   require_version(tx, "link", name, row_version);
   tx.exec_params(
       "update link l set (foreign_policy, folder_include, folder_exclude, guard_count, guard_percent, "
+      "guard_link_percent, "
       "deletion_delay, "
       "paused_reason) = "
       "(select r.foreign_policy, r.folder_include, r.folder_exclude, r.guard_count, r.guard_percent, "
+      "r.guard_link_percent, "
       "r.deletion_delay, "
       "r.paused_reason "
       "from jsonb_populate_record(l, $2::jsonb) r), row_version = row_version + 1 where l.name = $1",

@@ -23,14 +23,24 @@ void count_guarded(Transaction& tx, base::MailboxId mailbox, std::uint64_t messa
       num(mailbox), static_cast<std::int64_t>(messages));
 }
 
-Task<std::uint64_t> removed_today(Pool& pool, base::MailboxId mailbox) {
+Task<RemovedLately> removed_lately(Pool& pool, base::MailboxId mailbox, base::LinkId link, std::uint64_t more,
+                                   std::uint64_t unasked) {
   co_return co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
-    return tx
-        .exec_params1(
-            "select coalesce(sum(messages), 0)::bigint from guarded_deletion where mailbox_id = $1 and at > "
-            "now() - interval '1 day'",
-            num(mailbox))[0]
-        .as<std::uint64_t>();
+    const auto sums = tx.exec_params1(
+        "select coalesce((select sum(messages) from guarded_deletion where mailbox_id = $1 and at > now() - "
+        "interval '1 day'), 0)::bigint, "
+        "coalesce((select sum(g.messages) from guarded_deletion g join mailbox m on m.id = g.mailbox_id "
+        "where m.link_id = $2 and g.at > now() - interval '1 hour'), 0)::bigint",
+        num(mailbox), num(link));
+    RemovedLately lately;
+    lately.today = sums[0].as<std::uint64_t>();
+    lately.link_hour = sums[1].as<std::uint64_t>();
+    if (lately.link_hour + more > unasked)
+      lately.link_messages =
+          tx.exec_params1("select coalesce(sum(target_messages), 0)::bigint from mailbox where link_id = $1",
+                          num(link))[0]
+              .as<std::uint64_t>();
+    return lately;
   });
 }
 

@@ -10,8 +10,14 @@
 
 namespace mirror::db {
 
-// Of the last 24 hours, deletions let through without being paired with an append.
-Task<std::uint64_t> removed_today(Pool& pool, base::MailboxId mailbox);
+// Deletions let through without being paired with an append.
+struct RemovedLately {
+  std::uint64_t today = 0;          // of the mailbox, in the last 24 hours
+  std::uint64_t link_hour = 0;      // of all mailboxes of its link, in the last hour
+  std::uint64_t link_messages = 0;  // mapped in all of them; read when link_hour and more exceed unasked
+};
+Task<RemovedLately> removed_lately(Pool& pool, base::MailboxId mailbox, base::LinkId link, std::uint64_t more,
+                                   std::uint64_t unasked);
 struct Hold {
   std::string reason;
   std::chrono::seconds delay{};  // 0: until a person releases it

@@ -58,6 +58,7 @@ LinkRecord read_link(const pqxx::row& row) {
   l.folder_exclude = texts(row["folder_exclude"]);
   l.guard_count = row["guard_count"].as<std::int64_t>();
   l.guard_percent = row["guard_percent"].as<std::int64_t>();
+  l.guard_link_percent = row["guard_link_percent"].as<std::int64_t>();
   l.deletion_delay = Seconds(row["deletion_delay"].as<std::int64_t>());
   l.paused_reason = row["paused_reason"].as<std::string>();
   return l;

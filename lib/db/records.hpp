@@ -32,7 +32,7 @@ struct LinkRecord {
   StoreId source{}, target{};
   std::string foreign_policy;
   std::vector<std::string> folder_include, folder_exclude;
-  std::int64_t guard_count = 1000, guard_percent = 50;
+  std::int64_t guard_count = 1000, guard_percent = 50, guard_link_percent = 10;
   Seconds deletion_delay{};
   std::string paused_reason;
 };

@@ -87,6 +87,7 @@ const std::vector<Field>& link_fields() {
     out.push_back(texts("folder_exclude", json::array{}));
     out.push_back(integer("guard_count", 1000, 0, INT32_MAX));
     out.push_back(integer("guard_percent", 50, 0, 100));
+    out.push_back(integer("guard_link_percent", 10, 0, 100));
     out.push_back(integer("deletion_delay", 0, 0, 31'536'000));
     out.push_back(text("paused_reason", ""));
     return out;

@@ -67,7 +67,7 @@ Task<void> tell_unstorable(Pass& pass, const FolderWork& folder) {
       for (const auto& word : message.flags.words())
         if (!kept.contains(word)) left_out.add(word);
   }
-  const bool all_seen = pass.full && folder.source_view.complete;
+  const bool all_seen = pass.full && folder.source_view.complete && !folder.rows.empty();
   if (left_out.words().empty() && all_seen)
     co_await db::release_quarantine(pass.world.pool, pass.item.mailbox, folder.row.source_name, "flag", {},
                                     {base::Uid{}});

@@ -28,10 +28,10 @@ Task<std::vector<Surplus>> load_surplus(Pass& pass) {
 // There is nothing to release one by one: they stay as foreign, and the mailbox says so.
 Task<bool> within_limits(Pass& pass, const std::vector<Surplus>& surplus) {
   plan::GuardInput input;
-  input.removed_today = co_await db::removed_today(pass.world.pool, pass.item.mailbox);
   for (const auto& folder : pass.folders) input.mapped += folder.row.mapped + folder.row.foreign;
   for (const auto& one : surplus)
     for (const auto& message : one.messages) input.removed.push_back({message.size, message.date, 0});
+  co_await add_removed_lately(pass, input);
   const auto verdict = plan::judge_removals(input, guard_limits(*pass.link));
   if (verdict.hold) pass.note(Failure("MRD-MIR-023", verdict.reason));
   co_return !verdict.hold;

@@ -138,6 +138,7 @@ Task<std::optional<base::UidSet>> expunge_from(Pass& pass, FolderWork& folder, c
 // removals.cpp: what a person set for the guard of this link; find_orphans fills folder.orphans, but for
 // those held
 plan::GuardLimits guard_limits(const db::LinkRecord& link);
+Task<void> add_removed_lately(Pass& pass, plan::GuardInput& input);
 Task<void> find_orphans(Pass& pass, FolderWork& folder);
 Task<void> apply_removals(Pass& pass);
 // foreign.cpp: the policy "remove"

@@ -75,13 +75,13 @@ Task<std::uint64_t> guard(Pass& pass, std::vector<Doomed>& doomed) {
   plan::GuardInput input;
   input.added = pass.added;
   for (const auto& folder : pass.folders) input.mapped += folder.row.mapped + folder.orphans.size();
-  input.removed_today = co_await db::removed_today(pass.world.pool, pass.item.mailbox);
   for (auto& one : doomed) {
     one.released = co_await db::released_removals(pass.world.pool, one.key);
     for (const auto& row : one.rows)
       if (!one.released.contains(row.source))
         input.removed.push_back({row.size, row.date, row.message_id_hash});
   }
+  co_await add_removed_lately(pass, input);
   const auto verdict = plan::judge_removals(input, guard_limits(*pass.link));
   const auto delay = pass.link->deletion_delay;
   if (!verdict.hold && delay.count() == 0) co_return verdict.counted;
@@ -151,7 +151,16 @@ Task<void> remove_from(Pass& pass, Doomed& doomed, std::uint64_t& counted) {
 }  // namespace
 
 plan::GuardLimits guard_limits(const db::LinkRecord& link) {
-  return {static_cast<std::uint64_t>(link.guard_count), static_cast<std::uint64_t>(link.guard_percent)};
+  return {static_cast<std::uint64_t>(link.guard_count), static_cast<std::uint64_t>(link.guard_percent),
+          static_cast<std::uint64_t>(link.guard_link_percent)};
+}
+
+Task<void> add_removed_lately(Pass& pass, plan::GuardInput& input) {
+  const auto lately = co_await db::removed_lately(pass.world.pool, pass.item.mailbox, pass.item.link,
+                                                  input.removed.size(), plan::k_link_unasked);
+  input.removed_today = lately.today;
+  input.link_removed = lately.link_hour;
+  input.link_mapped = lately.link_messages;
 }
 
 Task<void> find_orphans(Pass& pass, FolderWork& folder) {

@@ -213,6 +213,8 @@ class Mirror:
                      + (f"ca_file = {toml_text(str(authority))}\n" if authority else "")
                      + (stores or {}).get(side, "") + "\n")
         names = "".join(f"  {toml_text(owner)},\n" for owner in mailboxes)
+        # Traffic that is made up deletes more in an hour than people do.
+        link = link if "guard_link_percent" in link else f"guard_link_percent = 100\n{link}"
         return text + f'[link.dr]\nsource = "production"\ntarget = "dr"\n{link}mailboxes = [\n{names}]\n'
 
     def configure(self, mailboxes=None, link="", stores=None):

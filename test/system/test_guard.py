@@ -29,8 +29,8 @@ def production(mirror, owner=OWNER):
     return mirror.store("production").connect(owner)
 
 
-def on_dr(mirror, folder="INBOX"):
-    with mirror.store("dr").connect(OWNER) as client:
+def on_dr(mirror, folder="INBOX", owner=OWNER):
+    with mirror.store("dr").connect(owner) as client:
         client.select(folder, examine=True)
         return len(client.fetch("FLAGS"))
 
@@ -213,6 +213,33 @@ def a_short_delay_ends_by_itself(mirror):
     assert on_dr(mirror) == 1
     mirror.wait_equal(60)
     assert on_dr(mirror) == 0
+
+
+@cases.add
+def a_production_that_comes_up_empty_does_not_empty_small_mailboxes_one_by_one(mirror):
+    """Each of them alone is within its limits: owners empty such mailboxes every day."""
+    owners = [f"30{n:02}" for n in range(25)]
+    mirror.lab.add_mailboxes(owners)
+    for owner in owners:
+        with production(mirror, owner) as client:
+            client.append("INBOX", made(f"small {owner}", 8))
+    mirror.configure(link="guard_link_percent = 10\n")
+    mirror.wait_equal(90)
+    before = {owner: on_dr(mirror, owner=owner) for owner in owners}
+    assert sum(before.values()) == 200, before
+    mirror.stop()
+    mirror.lab.production.stop()
+    for owner in owners:
+        shutil.rmtree(mirror.lab.production.mail / owner)
+    mirror.lab.production.start()
+    mirror.start()
+    mirror.ctl("resync", "30*", "--wait", codes=(0, 5))
+    wait_until(lambda: held(mirror) >= 50, "the deletions to be held", 60.0)
+    mirror.wait_settled(60)
+    left = sum(on_dr(mirror, owner=owner) for owner in owners)
+    assert left + 110 >= 200, f"only {left} of 200 messages are left on DR"
+    told = mirror.status()["problems"]
+    assert any("in all mailboxes" in row["text"] for row in told), told
 
 
 @cases.add

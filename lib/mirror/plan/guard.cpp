@@ -29,8 +29,14 @@ GuardVerdict judge_removals(const GuardInput& input, const GuardLimits& limits) 
   const std::uint64_t base = input.mapped + input.removed_today;
   const bool many = today > limits.count;
   const bool share = today > k_small && today * 100 > base * limits.percent;
-  verdict.hold = verdict.counted > 0 && (many || share);
-  if (verdict.hold)
+  const std::uint64_t hour = verdict.counted + input.link_removed;
+  const bool wide = limits.link_percent < 100 && hour > k_link_unasked &&
+                    hour * 100 > (input.link_mapped + input.link_removed) * limits.link_percent;
+  verdict.hold = verdict.counted > 0 && (many || share || wide);
+  if (verdict.hold && wide)
+    verdict.reason = fmt::format("{} deletions in an hour of {} messages in all mailboxes; limit: {} %", hour,
+                                 input.link_mapped + input.link_removed, limits.link_percent);
+  else if (verdict.hold)
     verdict.reason = fmt::format("{} deletions today of {} messages; limits: {} or {} %", today, base,
                                  limits.count, limits.percent);
   return verdict;

@@ -12,9 +12,13 @@
 namespace mirror::plan {
 
 struct GuardLimits {
-  std::uint64_t count = 1000;  // at most this many pass without a question ...
-  std::uint64_t percent = 50;  // ... unless they are also within this share of what was mapped
+  std::uint64_t count = 1000;        // at most this many pass without a question ...
+  std::uint64_t percent = 50;        // ... unless they are also within this share of what was mapped
+  std::uint64_t link_percent = 100;  // of all mailboxes of the link in an hour; 100: no such limit
 };
+
+// A link that lost no more than this in an hour is not looked at as a whole.
+constexpr std::uint64_t k_link_unasked = 100;
 
 // What identifies a message for pairing a deletion with an append of the same pass (a move, a greeting
 // replaced).
@@ -30,6 +34,8 @@ struct GuardInput {
   std::vector<Likeness> added;      // copied in the same pass, any folder of the mailbox
   std::uint64_t mapped = 0;         // in the whole mailbox before the pass
   std::uint64_t removed_today = 0;  // deletions already done today that were not paired
+  std::uint64_t link_mapped = 0;    // in all mailboxes of the link
+  std::uint64_t link_removed = 0;   // the same of the link's last hour
 };
 
 struct GuardVerdict {

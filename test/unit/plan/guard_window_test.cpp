@@ -48,6 +48,22 @@ TEST_CASE("deletions beyond a limit are held") {
   CHECK(verdict.reason.empty() == !c.hold);
 }
 
+TEST_CASE("what goes from many small mailboxes in an hour is held as a whole") {
+  GuardInput input;
+  input.removed = likes(5);
+  input.mapped = 5;
+  input.link_mapped = 900;
+  GuardLimits limits;
+  limits.link_percent = 10;
+  input.link_removed = 95;  // 100 together: not looked at
+  CHECK_FALSE(judge_removals(input, limits).hold);
+  input.link_removed = 96;  // 101 of 996
+  CHECK(judge_removals(input, limits).hold);
+  CHECK_FALSE(judge_removals(input, {}).hold);
+  input.link_mapped = 2000;  // a twentieth
+  CHECK_FALSE(judge_removals(input, limits).hold);
+}
+
 TEST_CASE("a deletion paired with an append is a move and is not counted, one for one") {
   GuardInput input;
   input.mapped = 40;
