@@ -237,7 +237,8 @@ def a_production_that_comes_up_empty_does_not_empty_small_mailboxes_one_by_one(m
     wait_until(lambda: held(mirror) >= 50, "the deletions to be held", 60.0)
     mirror.wait_settled(60)
     left = sum(on_dr(mirror, owner=owner) for owner in owners)
-    assert left + 110 >= 200, f"only {left} of 200 messages are left on DR"
+    # A hundred go unasked, and what the workers were at meanwhile.
+    assert left + 140 >= 200, f"only {left} of 200 messages are left on DR"
     told = mirror.status()["problems"]
     assert any("in all mailboxes" in row["text"] for row in told), told
 
