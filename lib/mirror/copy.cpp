@@ -12,7 +12,6 @@ namespace mirror::engine {
 namespace {
 
 constexpr std::size_t k_facts_at_once = 2000;
-constexpr std::size_t k_most_expanded = 10'000'000;
 
 db::Quarantined quarantine_row(const FolderWork& folder, base::Uid source, std::string kind,
                                const Failure& failure, std::string server_text) {
@@ -242,8 +241,9 @@ Task<void> settle_unread(Pass& pass, FolderWork& folder) {
   if (!there) throw base::Failed(there.error());
   const auto unread = std::exchange(folder.unread, {});
   std::vector<base::Uid> again;
-  for (const auto uid : there->expand(k_most_expanded).value_or(std::vector<base::Uid>{}))
-    if (unread.contains(uid)) again.push_back(uid);
+  // What was asked for is counted; what a server claims to have may be any range.
+  for (const auto uid : unread.expand(unread.count()).value_or(std::vector<base::Uid>{}))
+    if (there->contains(uid)) again.push_back(uid);
   if (again.empty()) co_return;
   co_await copy_these(pass, folder, again);
   std::vector<db::Quarantined> rows;

@@ -24,7 +24,7 @@ bool unchanged(const Pass& pass, const FolderWork& folder) {
 
 base::UidSet without(const base::UidSet& all, const base::UidSet& less) {
   base::UidSet out;
-  for (const auto uid : all.expand(1'000'000).value_or(std::vector<base::Uid>{}))
+  for (const auto uid : all.expand(all.count()).value_or(std::vector<base::Uid>{}))
     if (!less.contains(uid)) out.add(uid);
   return out;
 }

@@ -247,6 +247,16 @@ def a_body_that_is_nil_is_not_copied_as_nothing(mirror):
 
 
 @cases.add
+def a_body_that_is_nil_waits_also_where_search_claims_everything(mirror):
+    production_does(mirror, {"at": "server", "line": r"FETCH .*BODY\[\] \{", "nil": True},
+                    {"at": "server", "line": r"(ESEARCH .*ALL) [\d:,]+", "replace": r"\1 1:4294967295"})
+    deposit(mirror, "nil and everything")
+    told(mirror, "MRD-MIR-016")
+    well_again(mirror)
+    no_problem_left(mirror)
+
+
+@cases.add
 def bodies_that_stop_coming(mirror):
     production_does(mirror, {"at": "server", "line": r"FETCH .*BODY\[\] \{", "after": 1, "times": 2, "drop": True})
     deposit(mirror, "half one", "half two", "half three")
