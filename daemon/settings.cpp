@@ -86,6 +86,8 @@ void read_engine(SettingsTable table, engine::Settings& e) {
   set_time(e.pass_interval, table.duration("pass_interval"));
   set_time(e.lease, table.duration("lease"));
   set_time(e.send_within, table.duration("send_within"));
+  if (e.lease < 4 * e.send_within)
+    table.complain("lease", "\"lease\" must be at least four times send_within");
   set_time(e.review_interval, table.duration("review_interval"));
   set_time(e.rebuild_interval, table.duration("rebuild_interval"));
   set_time(e.heartbeat, table.duration("heartbeat"));

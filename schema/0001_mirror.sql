@@ -273,6 +273,8 @@ create table held_deletion (
   source_uid         bigint not null,
   target_uidvalidity bigint not null,
   target_uid         bigint not null,
+  -- Whose limit holds it; delay: it only waits for its time.
+  scope              text not null default 'mailbox' check (scope in ('mailbox', 'link', 'delay')),
   reason             text not null,
   held_at            timestamptz not null default now(),
   due_at             timestamptz,              -- it only waits for its time (link.deletion_delay); null: for a person
@@ -280,6 +282,7 @@ create table held_deletion (
   primary key (folder_id, source_uidvalidity, source_uid)
 );
 create index held_deletion_due on held_deletion (due_at) where released_at is null;
+create index held_deletion_link on held_deletion (folder_id) where scope = 'link' and released_at is null;
 
 -- What the guard let through, for its limits of a day.
 create table guarded_deletion (

@@ -219,7 +219,7 @@ constexpr auto k_codes = std::to_array<Code>({
      "the target's profile."},
     {"MRD-MIR-005", Scope::mailbox, Retry::never, "too many deletions at once: they are held",
      "New messages still flow, and the held ones stay on the target. Find out who deletes on the source; "
-     "mirrorctl guard show NAME lists each of them, mirrorctl guard release NAME lets them go."},
+     "mirrorctl guard show NAME lists each of them, mirrorctl guard release NAME (or a mask) lets them go."},
     {"MRD-MIR-006", Scope::mailbox, Retry::now, "the lease on the mailbox was lost",
      "Another mirrord works on it or the database was slow. It is taken up again by itself; check the "
      "clocks and the database if it repeats."},

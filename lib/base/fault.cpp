@@ -80,7 +80,8 @@ bool fault_database_gone() {
 void fault_point(std::string_view name) {
   fault_step({}, "state", name);
   static long visits = 0;
-  if (!plan().point.empty() && name == plan().point && ++visits == plan().visit) std::raise(SIGKILL);
+  if (!plan().point.empty() && name == plan().point && ++visits == plan().visit)
+    std::raise(plan().what == "stop" ? SIGSTOP : SIGKILL);
 }
 
 void fault_throw(std::string_view name) {

@@ -9,7 +9,8 @@
 //   MIRROR_STEP_DO=die         SIGKILL (the default); "connection" loses the connection the step is on,
 //                              "database" loses PostgreSQL for half a second, "stop" is SIGSTOP
 //   MIRROR_STEP_LOG=FILE       receives "KIND N NAME" for each step
-//   MIRROR_KILL_POINT=NAME     dies at the state change of that name (MIRROR_KILL_VISIT=K: at its K-th visit)
+//   MIRROR_KILL_POINT=NAME     dies at the state change of that name, or stops with MIRROR_STEP_DO=stop
+//                              (MIRROR_KILL_VISIT=K: at its K-th visit)
 
 #include <string_view>
 

@@ -22,9 +22,12 @@ int list(Invocation& invocation) {
                        {"deletions", "deletions"},
                        {"since", "since"},
                        {"due", "due"},
+                       {"scope", "scope"},
                        {"reason", "reason"}},
                       "mirrorctl.guard/1");
-  if (!answer.at("items").as_array().empty()) invocation.out.next("mirrorctl guard show MAILBOX");
+  if (answer.at("items").as_array().empty()) return k_ok;
+  invocation.out.note(fmt::format("{} deletions are held", number_of(answer, "deletions")));
+  invocation.out.next("mirrorctl guard show MAILBOX");
   return k_ok;
 }
 
@@ -64,7 +67,7 @@ int release(Invocation& invocation) {
 }  // namespace
 
 void add_guard_commands(Commands& commands) {
-  const Argument mailbox{"mailbox", "its name", true};
+  const Argument mailbox{"mailbox", "its name", true}, mailboxes{"mailbox", "its name, or a mask", true};
   const Option link{"link", "where two links have it", "LINK", false};
   commands.push_back({{"guard", "list"},
                       "deletions that wait for an operator",
@@ -78,11 +81,11 @@ void add_guard_commands(Commands& commands) {
                       show});
   commands.push_back({{"guard", "release"},
                       "let them go: what production still lacks is deleted on DR",
-                      {mailbox},
+                      {mailboxes},
                       {{"reason", "why", "TEXT", true},
                        {"folder", "only this folder", "NAME", false},
                        {"uid", "only this message of the folder", "UID", false},
-                       {"expected", "refuse when there are others than N", "N", false},
+                       {"expected", "refuse when there are others than N; a mask needs it", "N", false},
                        link},
                       release});
 }

@@ -21,9 +21,11 @@ void require_writable(Transaction& tx, const Fence& fence) {
     throw base::Failed(
         base::Failure("MRD-MIR-008", site.empty() ? "no site row" : site[0][0].as<std::string>()));
   const auto lease = tx.exec_params(
-      "select 1 from lease where mailbox_id = $1 and epoch = $2 and until > now() + interval '10 s' for "
-      "share",
-      base::raw(fence.mailbox), base::raw(fence.epoch));
+      "select 1 from lease where mailbox_id = $1 and epoch = $2 and until > now() + make_interval(secs => "
+      "$3) "
+      "for share",
+      base::raw(fence.mailbox), base::raw(fence.epoch),
+      std::chrono::duration<double>(fence.lease_left).count());
   if (lease.empty())
     throw base::Failed(
         base::Failure("MRD-MIR-006", fmt::format("mailbox {}, epoch {}", fence.mailbox, fence.epoch)));

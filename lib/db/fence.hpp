@@ -3,6 +3,7 @@
 
 // Who is writing, why, and under which lease: goes along with every recorded change (laws 7 and 12).
 
+#include <chrono>
 #include <string>
 
 #include "base/ids.hpp"
@@ -13,8 +14,9 @@ struct Fence {
   base::MailboxId mailbox{};
   base::LinkId link{};
   base::Epoch epoch{};
-  base::RunId run{};   // 0: no run
-  std::string reason;  // "deposit", "review", "drift"
+  base::RunId run{};                             // 0: no run
+  std::string reason;                            // "deposit", "review", "drift"
+  std::chrono::milliseconds lease_left{10'000};  // what permits an effect on the target needs so much of it
 };
 
 }  // namespace mirror::db

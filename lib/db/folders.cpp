@@ -16,12 +16,13 @@ constexpr auto k_load = R"sql(
          exists (select 1 from quarantine k where k.mailbox_id = f.mailbox_id and k.folder_name = f.source_name
                   and k.kind = 'folder' and k.retry_at > now()),
          (select count(*) from intent i where i.folder_id = f.id and i.state = 'open'),
-         e.foreign_n, e.unknown_n, e.uids, q.uids, h.uids, c.orphans, r.uids
+         e.foreign_n, e.unknown_n, e.uids, q.uids, h.uids, c.orphans, r.uids, c.witness
     from folder f
     cross join lateral (select count(*) filter (where ours) as n, coalesce(sum(size) filter (where ours), 0)::bigint as octets,
                                count(*) filter (where ours and greeting) as greetings,
+                               coalesce(max(source_uid) filter (where ours), 0) as witness,
                                coalesce(string_agg(target_uid::text, ',' order by target_uid) filter (where not ours), '') as orphans
-                          from (select size, greeting, target_uid, source_uidvalidity = f.source_uidvalidity as ours
+                          from (select size, greeting, source_uid, target_uid, source_uidvalidity = f.source_uidvalidity as ours
                                   from message m where m.folder_id = f.id and m.target_uidvalidity = f.target_uidvalidity) m) c
     cross join lateral (select count(*) filter (where kind = 'foreign') as foreign_n,
                                count(*) filter (where kind = 'unknown') as unknown_n,
@@ -83,6 +84,7 @@ FolderRecord read_folder(const pqxx::row& row) {
   f.held = read_set(row[26]);
   f.orphans = read_set(row[27]);
   f.released = read_set(row[28]);
+  f.witness = read_id<Uid>(row[29]);
   return f;
 }
 

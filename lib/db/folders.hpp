@@ -51,6 +51,7 @@ struct FolderRecord {
   UidSet quarantined;  // source UIDs waiting, not mapped
   UidSet held;         // source UIDs whose deletion is held
   UidSet released;     // ... and those whose deletion was released and is not done
+  Uid witness{};       // the highest source UID that is mapped; 0: none
   UidSet orphans;      // target UIDs mapped under an earlier source UIDVALIDITY, so copies of what is gone
 };
 

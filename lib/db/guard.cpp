@@ -30,12 +30,15 @@ Task<RemovedLately> removed_lately(Pool& pool, base::MailboxId mailbox, base::Li
         "select coalesce((select sum(messages) from guarded_deletion where mailbox_id = $1 and at > now() - "
         "interval '1 day'), 0)::bigint, "
         "coalesce((select sum(g.messages) from guarded_deletion g join mailbox m on m.id = g.mailbox_id "
-        "where m.link_id = $2 and g.at > now() - interval '1 hour'), 0)::bigint",
+        "where m.link_id = $2 and g.at > now() - interval '1 hour'), 0)::bigint, "
+        "(select count(*) from held_deletion h join folder f on f.id = h.folder_id join mailbox m on m.id = "
+        "f.mailbox_id where m.link_id = $2 and h.scope = 'link' and h.released_at is null)",
         num(mailbox), num(link));
     RemovedLately lately;
     lately.today = sums[0].as<std::uint64_t>();
     lately.link_hour = sums[1].as<std::uint64_t>();
-    if (lately.link_hour + more > unasked)
+    lately.link_held = sums[2].as<std::uint64_t>();
+    if (lately.link_hour + lately.link_held + more > unasked)
       lately.link_messages =
           tx.exec_params1("select coalesce(sum(target_messages), 0)::bigint from mailbox where link_id = $1",
                           num(link))[0]
@@ -52,11 +55,11 @@ Task<void> hold_removals(Pool& pool, Fence fence, FolderKey key, std::vector<Rem
     const PairArrays arrays = pair_arrays(removals);
     const auto added = tx.exec_params(
         "insert into held_deletion (folder_id, source_uidvalidity, source_uid, target_uidvalidity, "
-        "target_uid, reason, due_at) "
-        "select $1, $2, x.source, $3, x.target, $6, now() + make_interval(secs => nullif($7::float8, 0)) "
+        "target_uid, scope, reason, due_at) "
+        "select $1, $2, x.source, $3, x.target, $8, $6, now() + make_interval(secs => nullif($7::float8, 0)) "
         "from unnest($4::bigint[], $5::bigint[]) x(source, target) on conflict do nothing",
         num(key.folder), num(key.source), num(key.target), arrays.source, arrays.target, hold.reason,
-        static_cast<double>(hold.delay.count()));
+        static_cast<double>(hold.delay.count()), hold.scope);
     const bool waits_for_time = hold.delay.count() > 0;
     if (added.affected_rows() > 0)
       tx.exec_params(

@@ -14,11 +14,13 @@ namespace mirror::db {
 struct RemovedLately {
   std::uint64_t today = 0;          // of the mailbox, in the last 24 hours
   std::uint64_t link_hour = 0;      // of all mailboxes of its link, in the last hour
-  std::uint64_t link_messages = 0;  // mapped in all of them; read when link_hour and more exceed unasked
+  std::uint64_t link_held = 0;      // held because of the whole link, in all of them, and not released
+  std::uint64_t link_messages = 0;  // mapped in all of them; read when the two and more exceed unasked
 };
 Task<RemovedLately> removed_lately(Pool& pool, base::MailboxId mailbox, base::LinkId link, std::uint64_t more,
                                    std::uint64_t unasked);
 struct Hold {
+  std::string scope;  // mailbox, link: whose limit it is; delay: it only waits for its time
   std::string reason;
   std::chrono::seconds delay{};  // 0: until a person releases it
   std::uint64_t guarded = 0;     // of them count towards the limits of today

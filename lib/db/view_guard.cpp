@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "db/view_guard.hpp"
 
+#include <map>
+
 #include "db/faces_detail.hpp"
 
 namespace mirror::db {
@@ -22,22 +24,67 @@ void require_release_allowed(Transaction& tx) {
         fmt::format("the site is {}: held deletions are released while mirroring or suspended", state));
 }
 
+bool is_mask(const std::string& name) {
+  return name.find_first_of("*?") != std::string::npos;
+}
+
+// An array of their ids. A mask says less than a name: only who has counted what it lets go may use it.
+std::string mailboxes_of(Transaction& tx, const GuardRelease& release) {
+  ArrayText ids;
+  if (!is_mask(release.mailbox)) {
+    ids.add(mailbox_id(tx, release.link, release.mailbox));
+    return ids.done();
+  }
+  if (release.expected == 0)
+    throw Refused(Why::invalid,
+                  "a mask of mailboxes needs the number of deletions that are to go (expected)");
+  for (const auto& row : tx.exec_params("select m.id from mailbox m join link l on l.id = m.link_id where "
+                                        "m.name ~ $1 and ($2 = '' or l.name = $2)",
+                                        mask_to_regex(clean_text(release.mailbox)), clean_text(release.link)))
+    ids.add(row[0].as<std::int64_t>());
+  return ids.done();
+}
+
+// An event for each mailbox, and each is compared in full.
+void tell_released(Transaction& tx, const std::map<std::int64_t, std::int64_t>& counts,
+                   const GuardRelease& release, const Actor& actor) {
+  ArrayText ids, numbers;
+  for (const auto& [id, number] : counts) {
+    ids.add(id);
+    numbers.add(number);
+  }
+  const std::string id_array = ids.done(), number_array = numbers.done();
+  tx.exec_params(
+      "insert into dirty (mailbox_id, generation, cause, class, full_compare) select x.id, "
+      "nextval('dirty_generation'), 'guard.release', 0, true from unnest($1::bigint[]) x(id) on conflict "
+      "(mailbox_id) do update set generation = excluded.generation, full_compare = true, last_seen = now(), "
+      "due_at = least(dirty.due_at, now())",
+      id_array);
+  tx.exec_params(
+      "select add_event('guard.released', 'warning', '', m.name, null, $3, jsonb_build_object('deletions', "
+      "x.deletions, 'folder', $4::text, 'reason', $5::text)) from unnest($1::bigint[], $2::bigint[]) "
+      "x(id, deletions) join mailbox m on m.id = x.id",
+      id_array, number_array, clean_text(actor.who), clean_text(release.folder), clean_text(release.reason));
+}
+
 }  // namespace
 
 Task<Json> list_guard(Pool& pool, std::string mask, int offset, int limit) {
   co_return co_await transact(pool, [&](Transaction& tx) {
     const std::string regex = mask_to_regex(clean_text(mask.empty() ? "*" : mask));
     const std::string from = std::string(k_held_from) + "and m.name ~ $1 ";
-    const Json total = json_of(tx, "select to_json(count(*)) " + from, regex);
+    const Json total = json_of(tx, "select to_json(count(distinct f.id)) " + from, regex);
     const Json items =
         array_of(tx,
                  "select l.name as link, m.name as mailbox, f.source_name as folder, count(*) as "
-                 "deletions, min(h.reason) as reason, @min(h.held_at)@ as since, @min(h.due_at)@ as due " +
+                 "deletions, min(h.scope) as scope, min(h.reason) as reason, @min(h.held_at)@ as since, "
+                 "@min(h.due_at)@ as due " +
                      from +
                      "group by l.name, m.name, f.source_name order by m.name, f.source_name "
                      "offset $2 limit $3",
                  regex, offset, limit);
-    return Json(fmt::format("{{\"total\":{},\"items\":{}}}", total, items));
+    const Json deletions = json_of(tx, "select to_json(count(*)) " + from, regex);
+    return Json(fmt::format("{{\"total\":{},\"deletions\":{},\"items\":{}}}", total, deletions, items));
   });
 }
 
@@ -65,31 +112,23 @@ Task<Json> show_guard(Pool& pool, std::string link, std::string mailbox, int off
 Task<Json> release_guard(Pool& pool, GuardRelease release, Actor actor) {
   co_return co_await transact(pool, [&](Transaction& tx) {
     require_release_allowed(tx);
-    const std::int64_t id = mailbox_id(tx, release.link, release.mailbox);
+    const std::string mailboxes = mailboxes_of(tx, release);
     const auto rows = tx.exec_params(
         "update held_deletion h set released_at = now() from folder f where f.id = h.folder_id and "
-        "f.mailbox_id = $1 and h.released_at is null and ($2 = '' or f.source_name = $2) and ($3 = 0 or "
-        "h.source_uid = $3) returning 1",
-        id, clean_text(release.folder), release.source_uid);
+        "f.mailbox_id = any($1::bigint[]) and h.released_at is null and ($2 = '' or f.source_name = $2) and "
+        "($3 = 0 or h.source_uid = $3) returning f.mailbox_id",
+        mailboxes, clean_text(release.folder), release.source_uid);
     const auto released = static_cast<std::int64_t>(rows.size());
     if (released == 0) throw Refused(Why::not_found, "no held deletion is like that");
     if (release.expected != 0 && release.expected != released)
       throw Refused(Why::stale, fmt::format("{} deletions are held there now, not {}: look at them again",
                                             released, release.expected));
-    tx.exec_params(
-        "insert into dirty (mailbox_id, generation, cause, class, full_compare) values ($1, "
-        "nextval('dirty_generation'), 'guard.release', 0, true) on conflict (mailbox_id) do update set "
-        "generation = excluded.generation, full_compare = true, last_seen = now(), due_at = "
-        "least(dirty.due_at, now())",
-        id);
-    tx.exec_params(
-        "select add_event('guard.released', 'warning', '', $1, null, $2, jsonb_build_object('deletions', "
-        "$3::bigint, 'folder', $4::text, 'reason', $5::text))",
-        clean_text(release.mailbox), clean_text(actor.who), released, clean_text(release.folder),
-        clean_text(release.reason));
+    std::map<std::int64_t, std::int64_t> counts;
+    for (const auto& row : rows) ++counts[row[0].as<std::int64_t>()];
+    tell_released(tx, counts, release, actor);
     audit(tx, actor, "guard.release", release.mailbox, "{}", clean_text(release.reason));
     wake(tx, "dirty");
-    return Json(fmt::format("{{\"released\":{}}}", released));
+    return Json(fmt::format("{{\"released\":{},\"mailboxes\":{}}}", released, counts.size()));
   });
 }
 

@@ -167,8 +167,7 @@ Task<void> save_pairs(Pass& pass, FolderWork& folder, const Wanted& wanted, cons
 Task<void> remove_late_copy(Pass& pass, FolderWork& folder, base::Uid target, const db::Intent& intent) {
   base::UidSet one;
   one.add(target);
-  const auto step =
-      co_await db::open_step(pass.world.pool, pass.fence, folder.row.id, "expunge", "{\"late_copy\": true}");
+  const auto step = co_await pass.open_step(folder.row.id, "expunge", "{\"late_copy\": true}");
   const auto kept = co_await expunge_from(pass, folder, one);
   co_await db::close_step(pass.world.pool, step);
   if (!kept || !kept->empty()) co_return;

@@ -212,7 +212,12 @@ Task<void> copy_these(Pass& pass, FolderWork& folder, std::vector<base::Uid> tod
     const auto end = std::min(todo.size(), at + k_facts_at_once);
     base::UidSet uids;
     for (std::size_t i = at; i < end; ++i) uids.add(todo[i]);
-    auto items = co_await read_facts(*pass.source, uids, rule);
+    auto [items, another] = co_await read_facts_and_witness(pass, folder, uids, rule);
+    if (another) {  // what is mapped is not what is there: a complete compare first
+      folder.trouble = true;
+      pass.again = pass.again_full = true;
+      co_return;
+    }
     for (const auto& range : not_given(std::move(uids), items).ranges())
       folder.unread.add(base::Uid{range.first}, base::Uid{range.second});
     const auto limit = pass.target->append_limit();

@@ -44,7 +44,6 @@ Task<TargetFacts> facts_on_target(Pass& pass, const FolderWork& folder, const ba
 }
 
 Task<std::optional<base::UidSet>> expunge_from(Pass& pass, FolderWork& folder, const base::UidSet& uids) {
-  pass.permit();
   base::fault_point("expunge.step");
   co_await pass.ensure_permitted();
   const auto reply = co_await pass.target->expunge(uids);

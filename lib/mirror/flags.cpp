@@ -139,9 +139,8 @@ Task<void> apply_flags(Pass& pass, FolderWork& folder) {
   co_await tell_unstorable(pass, folder);
   co_await db::save_flags(pass.world.pool, folder.key(), std::move(settled));
   if (fixes.empty()) co_return;
-  const auto step = co_await db::open_step(pass.world.pool, pass.fence, folder.row.id, "flags",
-                                           fmt::format("{{\"messages\": {}}}", fixes.size()));
-  pass.permit();
+  const auto step =
+      co_await pass.open_step(folder.row.id, "flags", fmt::format("{{\"messages\": {}}}", fixes.size()));
   base::fault_point("flags.step");
   std::vector<imap::FlagChange> changes;
   for (auto& [flags, uids] : grouped(folder, fixes)) {

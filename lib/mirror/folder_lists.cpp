@@ -90,9 +90,8 @@ Task<void> refused(Pass& pass, FolderWork& folder, const Failure& failure, std::
 // one asked for.
 Task<void> create_on_target(Pass& pass, std::vector<FolderWork*> missing) {
   if (missing.empty()) co_return;
-  const auto step = co_await db::open_step(pass.world.pool, pass.fence, {}, "folder.create",
-                                           fmt::format("{{\"folders\": {}}}", missing.size()));
-  pass.permit();
+  const auto step =
+      co_await pass.open_step({}, "folder.create", fmt::format("{{\"folders\": {}}}", missing.size()));
   base::fault_point("folder.create");
   std::vector<imap::Reply> replies;
   for (const auto* folder : missing) {

@@ -40,10 +40,10 @@ Task<bool> confirm_rename(Pass& pass, const plan::RenameCandidate& candidate) {
 }
 
 Task<bool> rename_on_target(Pass& pass, base::FolderId folder, const plan::RenameStep& rename) {
-  const auto step = co_await db::open_step(pass.world.pool, pass.fence, folder, "folder.rename",
-                                           fmt::format("{{\"to_folder_id\": {}}}", folder));
-  pass.permit();
+  const auto step =
+      co_await pass.open_step(folder, "folder.rename", fmt::format("{{\"to_folder_id\": {}}}", folder));
   base::fault_point("folder.rename");
+  co_await pass.ensure_permitted();
   const auto reply = co_await pass.target->rename(rename.from, rename.to);
   if (!reply.ok()) {
     co_await db::close_step(pass.world.pool, step);

@@ -53,9 +53,8 @@ Task<void> remove_from(Pass& pass, FolderWork& folder, const std::vector<db::Ext
   }
   co_await db::drop_extras(pass.world.pool, folder.key(), gone);
   if (doomed.empty()) co_return;
-  const auto step =
-      co_await db::open_step(pass.world.pool, pass.fence, folder.row.id, "expunge",
-                             fmt::format("{{\"foreign\": true, \"messages\": {}}}", doomed.count()));
+  const auto step = co_await pass.open_step(
+      folder.row.id, "expunge", fmt::format("{{\"foreign\": true, \"messages\": {}}}", doomed.count()));
   const auto kept = co_await expunge_from(pass, folder, doomed);
   if (!kept) {
     co_await db::close_step(pass.world.pool, step);

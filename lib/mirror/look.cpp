@@ -128,6 +128,7 @@ Task<void> start_memory(Pass& pass, FolderWork& folder, bool forget_all) {
   row.target_uidnext = {};
   row.source_modseq = {};
   row.target_modseq = {};
+  row.witness = {};
   row.memory = folder.target_view.exists == 0;  // an empty target has nothing that could be unknown
   row.mapped = row.foreign = row.unknown = row.open_intents = 0;
   row.extra_uids = row.quarantined = row.held = row.released = row.orphans = {};
@@ -236,7 +237,12 @@ Task<bool> look_at(Pass& pass, FolderWork& folder, bool complete) {
     if (complete && !(folder.source_view.complete && folder.target_view.complete)) continue;
     co_await forget_gone_extras(pass, folder);
     co_await load_and_plan(pass, folder);
-    if (!folder.plan.look_closer_at_source && !folder.plan.look_closer_at_target) break;
+    if (!folder.plan.look_closer_at_source && !folder.plan.look_closer_at_target) {
+      if (attempt > 0 || !pass.full || pass.dry_run || !row.memory || !co_await holds_others(pass, folder))
+        break;
+      log_identity(pass, folder, true);
+      co_await start_memory(pass, folder, true);
+    }
     complete = true;
   }
   folder.complete = folder.source_view.complete && folder.target_view.complete;

@@ -14,8 +14,10 @@
 #include "db/ledger.hpp"
 #include "db/records.hpp"
 #include "mirror/plan/folder_plan.hpp"
+#include "mirror/plan/greetings.hpp"
 #include "mirror/plan/guard.hpp"
 #include "mirror/plan/message_plan.hpp"
+#include "mirror/plan/window.hpp"
 #include "mirror/sessions.hpp"
 
 namespace mirror::engine {
@@ -99,8 +101,11 @@ struct Pass {
 
   // Law 7: a command that changes the target leaves only within send_within of the COMMIT that permitted it.
   bool may_send() const { return world.clock.now() - permitted_at < world.settings.send_within; }
-  void permit() { permitted_at = world.clock.now(); }
-  // Asks the fence again when the last permission is too old to act on.
+  // A step row committed under the fence. What it permits counts from the moment before it was asked for: a
+  // process may be stopped between the COMMIT and its answer.
+  Task<db::StepId> open_step(base::FolderId folder, std::string kind, std::string detail);
+  // To be asked before each command that changes the target: asks the fence again when the last permission is
+  // too old to act on.
   Task<void> ensure_permitted();
   // Closes the target so that nothing withheld can leave, and throws.
   [[noreturn]] void too_late();
@@ -118,6 +123,15 @@ Task<void> remove_vanished(Pass& pass);
 // look.cpp: EXAMINE and SELECT, views, plan. false: the folder is left for later.
 Task<bool> look_at(Pass& pass, FolderWork& folder, bool complete);
 Task<bool> source_grew(Pass& pass);
+// witness.cpp: after a complete look, whether either side holds other messages than the map says
+Task<bool> holds_others(Pass& pass, const FolderWork& folder);
+// ... and what a copy has to know, with the same question to the source in the same command.
+struct FactsAndWitness {
+  std::vector<plan::CopyItem> items;
+  bool another = false;
+};
+Task<FactsAndWitness> read_facts_and_witness(Pass& pass, FolderWork& folder, base::UidSet uids,
+                                             plan::GreetingRule rule);
 // adopt.cpp: open intents and strangers on the target, by the matcher.
 Task<void> adopt(Pass& pass, FolderWork& folder);
 // copy.cpp: windows of messages.

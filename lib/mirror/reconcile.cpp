@@ -192,6 +192,14 @@ Task<bool> run_pass(Pass& pass) {
 
 }  // namespace
 
+Task<db::StepId> Pass::open_step(base::FolderId folder, std::string kind, std::string detail) {
+  const auto asked = world.clock.now();
+  const auto step = co_await db::open_step(world.pool, fence, folder, std::move(kind), std::move(detail));
+  base::fault_point("step.committed");
+  permitted_at = asked;
+  co_return step;
+}
+
 Task<void> Pass::ensure_permitted() {
   if (may_send()) co_return;
   const auto asked = world.clock.now();
@@ -220,6 +228,7 @@ Task<PassResult> reconcile(World& world, db::WorkItem item, bool dry_run) {
   pass.fence.link = pass.item.link;
   pass.fence.epoch = pass.item.epoch;
   pass.fence.reason = pass.item.cause;
+  pass.fence.lease_left = 2 * world.settings.send_within;
   if (pass.item.cause == "echo") world.sessions.forget(pass.item.source_store, pass.item.name);
   pass.source = co_await borrow(world, pass.item.source_store, pass.item.name);
   pass.target = co_await borrow(world, pass.item.target_store, pass.item.target_name);

@@ -69,6 +69,14 @@ Task<void> hold_rest(Pass& pass, std::vector<Doomed>& doomed, db::Hold hold) {
   }
 }
 
+// Nobody can delete INBOX (RFC 9051 6.3.5): when it has another UIDVALIDITY, the storage is another one.
+bool under_an_inbox_of_before(const Doomed& doomed) {
+  return plan::is_inbox(doomed.folder->row.source_name) &&
+         doomed.key.source != doomed.folder->row.source_uidvalidity &&
+         std::any_of(doomed.rows.begin(), doomed.rows.end(),
+                     [&](const auto& row) { return !doomed.released.contains(row.source); });
+}
+
 // Deletions that were held before stay held, unless released; new ones are judged together. How many of those
 // that may go count towards the limits of a day.
 Task<std::uint64_t> guard(Pass& pass, std::vector<Doomed>& doomed) {
@@ -80,13 +88,14 @@ Task<std::uint64_t> guard(Pass& pass, std::vector<Doomed>& doomed) {
     for (const auto& row : one.rows)
       if (!one.released.contains(row.source))
         input.removed.push_back({row.size, row.date, row.message_id_hash});
+    input.inbox_anew |= under_an_inbox_of_before(one);
   }
   co_await add_removed_lately(pass, input);
   const auto verdict = plan::judge_removals(input, guard_limits(*pass.link));
   const auto delay = pass.link->deletion_delay;
   if (!verdict.hold && delay.count() == 0) co_return verdict.counted;
-  db::Hold hold{verdict.reason, {}, 0};
-  if (!verdict.hold) hold = {"deletion_delay", delay, verdict.counted};
+  db::Hold hold{verdict.scope == plan::HoldScope::link ? "link" : "mailbox", verdict.reason, {}, 0};
+  if (!verdict.hold) hold = {"delay", "deletion_delay", delay, verdict.counted};
   co_await hold_rest(pass, doomed, std::move(hold));
   co_return 0;
 }
@@ -126,8 +135,8 @@ Task<void> remove_from(Pass& pass, Doomed& doomed, std::uint64_t& counted) {
   }
   co_await db::save_lost(pass.world.pool, pass.fence, doomed.key, folder.row.target_name, std::move(lost));
   if (expunge.empty()) co_return;
-  const auto step = co_await db::open_step(pass.world.pool, pass.fence, folder.row.id, "expunge",
-                                           fmt::format("{{\"messages\": {}}}", results.size()));
+  const auto step =
+      co_await pass.open_step(folder.row.id, "expunge", fmt::format("{{\"messages\": {}}}", results.size()));
   const auto kept = co_await expunge_from(pass, folder, expunge);
   if (!kept) {
     co_await db::close_step(pass.world.pool, step);
@@ -160,6 +169,7 @@ Task<void> add_removed_lately(Pass& pass, plan::GuardInput& input) {
                                                   input.removed.size(), plan::k_link_unasked);
   input.removed_today = lately.today;
   input.link_removed = lately.link_hour;
+  input.link_held = lately.link_held;
   input.link_mapped = lately.link_messages;
 }
 

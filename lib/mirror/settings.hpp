@@ -25,8 +25,9 @@ struct Settings {
   Millis echo{1500};  // after an event one more look this much later: a server's STATUS may lag behind its
                       // own notification
   Seconds pass_interval{60};  // the dispatcher looks at the table at least this often
-  Seconds lease{60};
-  Millis send_within{5000};  // a COMMIT older than this sends nothing any more (law 7)
+  Seconds lease{60};          // at least four times send_within: it is renewed at a quarter of it
+  Millis send_within{
+      5000};  // a COMMIT older than this sends nothing any more (law 7); it needs twice as much of the lease
   Seconds review_interval{4 * 3600};
   Seconds rebuild_interval{24 * 3600};
   Millis heartbeat{1000};

@@ -12,9 +12,11 @@ namespace {
 Task<imap::Reply> subscribe_without_folder(Pass& pass, std::string name) {
   auto reply = co_await pass.target->subscribe(name, true);
   if (reply.ok() || find_on_target(pass, name) != nullptr) co_return reply;
+  co_await pass.ensure_permitted();
   const auto created = co_await pass.target->create(name);
   if (!created.ok()) co_return reply;
   reply = co_await pass.target->subscribe(name, true);
+  co_await pass.ensure_permitted();
   const auto removed = co_await pass.target->remove(name);
   co_return removed.ok() ? reply : removed;
 }
@@ -33,9 +35,8 @@ Task<void> settle_subscriptions(Pass& pass) {
   const auto wanted = plan::plan_subscriptions(wanted_by_target, pass.on_target, pass.out_of_scope);
   if (pass.dry_run) pass.counts.subscriptions += wanted.size();
   if (wanted.empty() || pass.dry_run) co_return;
-  const auto step = co_await db::open_step(pass.world.pool, pass.fence, {}, "subscribe",
-                                           fmt::format("{{\"folders\": {}}}", wanted.size()));
-  pass.permit();
+  const auto step =
+      co_await pass.open_step({}, "subscribe", fmt::format("{{\"folders\": {}}}", wanted.size()));
   std::vector<db::FolderChange> done;
   for (const auto& change : wanted) {
     co_await pass.ensure_permitted();

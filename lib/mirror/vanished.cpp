@@ -30,15 +30,22 @@ Task<bool> really_gone(Pass& pass, const plan::FolderRow& row) {
                                   [&](const auto& f) { return f.name == row.source_name && f.selectable(); });
 }
 
+// Should it not succeed, the next pass finds the folder under its holding name.
+Task<void> give_name_back(Pass& pass, const std::string& name, const std::string& own) {
+  if (name == own) co_return;
+  co_await pass.ensure_permitted();
+  (void)co_await pass.target->rename(name, own);
+}
+
 // RENAME to a holding name and a second look close the gap in which somebody else delivers before DELETE.
 Task<bool> delete_folder(Pass& pass, const db::FolderRecord& record) {
   std::string name = record.target_name;
   const bool alone = !has_children(pass, name);
-  const auto step = co_await db::open_step(pass.world.pool, pass.fence, record.id, "folder.delete", "{}");
-  pass.permit();
+  const auto step = co_await pass.open_step(record.id, "folder.delete", "{}");
   base::fault_point("folder.delete");
   if (alone) {
     const std::string holding = holding_name(record.id);
+    co_await pass.ensure_permitted();
     const auto renamed = co_await pass.target->rename(name, holding);
     if (renamed.ok()) name = holding;
     base::fault_point("folder.leaving");
@@ -49,8 +56,8 @@ Task<bool> delete_folder(Pass& pass, const db::FolderRecord& record) {
       selected && selected->exists == 0 &&
       (selected->uidvalidity == record.target_uidvalidity || base::raw(record.target_uidvalidity) == 0);
   co_await pass.target->unselect();
-  if (!ours && name != record.target_name) (void)co_await pass.target->rename(name, record.target_name);
   if (!ours) {
+    co_await give_name_back(pass, name, record.target_name);
     co_await db::close_step(pass.world.pool, step);
     co_return false;
   }
@@ -58,7 +65,7 @@ Task<bool> delete_folder(Pass& pass, const db::FolderRecord& record) {
   const auto reply = co_await pass.target->remove(name);
   base::fault_point("folder.deleted");
   if (!reply.ok() && reply.code != "NONEXISTENT") {
-    if (name != record.target_name) (void)co_await pass.target->rename(name, record.target_name);
+    co_await give_name_back(pass, name, record.target_name);
     co_await db::close_step(pass.world.pool, step);
     pass.note(imap::failure_of(reply, "DELETE", record.target_name));
     co_return false;

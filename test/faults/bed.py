@@ -11,7 +11,6 @@ import signal
 import subprocess
 import time
 
-from faults import scenario
 from faults.api import Api, Unanswered
 from lab.mirrord import Mirror, writes_in
 from lab.postgres import Psql
@@ -58,14 +57,14 @@ class Bed:
         self.use()
         self.owner = next(self.owners)
         with self.owners_client() as client:
-            scenario.before(client)
+            self.cell.scenario.before(client)
         self.mirror = Mirror(self.lab, engine=TIMES, name=f"mirrord-{self.cell.name}", database=self.database, profile=self.cell.profile)
         self.mirror.create().start()
         self.mirror.configure([self.owner])
         self.mirror.wait_equal(LIMIT, [self.owner])
         self.mirror.stop()
         with self.owners_client() as client:
-            scenario.changes(client)
+            self.cell.scenario.changes(client)
         self.api = Api(self.mirror.socket)
         self.server.rows(f'create database "{self.template}" template "{self.database}"')
         self.saved_state = self.lab.workdir.data / f"state-{self.cell.name}"

@@ -29,7 +29,6 @@ from lab.lab import Lab
 from lab.mirrord import ROOT, build_folder
 
 FEWEST_STEPS = 100  # fewer in the base cell: something is not counted any more
-FIXED = 8
 MOST_MISSED = 0.1  # a share of steps that a run may not come to: events come at their own time
 OWNERS = 6000  # for one lane: one a break
 CHUNK = 25
@@ -49,7 +48,7 @@ def chosen(steps, options, cell, how):
     if options.all or options.cell or cell is cells.WHOLE and how == "die":
         return steps
     # Spread over all kinds of steps, the same ones each time.
-    return [steps[len(steps) * n // FIXED] for n in range(min(FIXED, len(steps)))]
+    return [steps[len(steps) * n // cell.fixed] for n in range(min(cell.fixed, len(steps)))]
 
 
 class Lane:
@@ -128,8 +127,7 @@ class Run:
     def ways(self, cell):
         if self.options.how:
             return self.options.how
-        # Two cells lose their connections and their database as well: the richest and the poorest.
-        return BREAKS if self.options.all and cell in (cells.CELLS[0], cells.CELLS[-1]) else ("die",)
+        return BREAKS if self.options.all and cell in cells.ENDS else ("die",)
 
     def go(self):
         context = multiprocessing.get_context("spawn")

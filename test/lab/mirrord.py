@@ -54,8 +54,9 @@ class Mirror:
     """One mirrord against the two stores of a lab.  `engine` overrides TEST_ENGINE; a value of None leaves it out."""
 
     def __init__(self, lab, engine=None, name="mirrord", build=None, profile="dovecot", database="mirrord", env=None,
-                 test_times=True):
-        self.lab, self.name, self.profile, self.env = lab, name, profile, dict(env or {})
+                 test_times=True, beside=None):
+        """`beside`: another Mirror of the lab, whose key and database this one shares: a second node of its site."""
+        self.lab, self.name, self.profile, self.env, self.beside = lab, name, profile, dict(env or {}), beside
         self.engine = {**(TEST_ENGINE if test_times else {}), **(engine or {})}
         self.build = pathlib.Path(build) if build else build_folder()
         self.dsn = lab.postgres.dsn_for(database)
@@ -69,6 +70,7 @@ class Mirror:
         self.document = self.folder / "site.toml"
         self.log = workdir.log(name)
         self.process = None
+        self.addresses = {}  # side -> (host, port), where mirrord is to take another way than the lab's
 
     def __enter__(self):
         return self.create().start()
@@ -86,11 +88,15 @@ class Mirror:
             shutil.copytree(ROOT / part, self.folder / pathlib.Path(part).name, dirs_exist_ok=True)
         self.daemon = self._program("mirrord", "daemon")
         self.control = self._program("mirrorctl", "daemon")
-        key = subprocess.run([self.daemon, "generate-key"], check=True, capture_output=True, text=True, cwd="/").stdout
+        key = (self.beside.folder / "key").read_text() if self.beside else self._new_key()
         self.lab.workdir.write(f"{self.name}/key", key, 0o600, USER)
         self.write_config()
-        self.run_daemon_verb("db", "init")
+        if not self.beside:
+            self.run_daemon_verb("db", "init")
         return self
+
+    def _new_key(self):
+        return subprocess.run([self.daemon, "generate-key"], check=True, capture_output=True, text=True, cwd="/").stdout
 
     def _program(self, name, place):
         for program in (self.build / place / name, self.build / "bin" / name, self.build / name):
@@ -195,6 +201,8 @@ class Mirror:
     # --- the site -------------------------------------------------------------------------------
 
     def address_of(self, side):
+        if side in self.addresses:
+            return self.addresses[side]
         relay = self.lab.relay if side == "production" else self.lab.dr_relay
         server = getattr(self.lab, side)
         return ("127.0.0.1", relay.port) if relay else (server.host, server.port)

@@ -202,6 +202,58 @@ def production_put_back_takes_nothing_of_others_along(mirror):
         assert there.count(one) == bodies(mirror, "production").count(one)
 
 
+def refilled(mirror, side, lost, fresh):
+    """That side is put back from before `lost` came, and has since given their UIDs to `fresh`."""
+    mirror.stop()
+    saved = copy_mail(mirror, side, f"before {lost[0]}")
+    mirror.start()
+    deposit(mirror, *lost)
+    wait_until(lambda: body(lost[-1]) in bodies(mirror), "the new messages on DR", 30.0, 0.2)
+    mirror.wait_settled(60)
+    mirror.stop()
+    put_back(mirror, side, saved)
+    deposit(mirror, *fresh, side=side)
+    mirror.start()
+
+
+def both_are_there_once(mirror, lost, fresh):
+    there = bodies(mirror)
+    for name in (*lost, *fresh):
+        assert there.count(body(name)) == 1, (name, there.count(body(name)))
+    mirror.wait_settled(60)
+    assert bodies(mirror) == there
+
+
+@cases.add
+def production_put_back_and_refilled_with_more_than_it_lost(mirror):
+    """No number is lower than before: only the messages say it."""
+    lost, fresh = ("refilled a", "refilled b"), ("instead a", "instead b", "instead c")
+    refilled(mirror, "production", lost, fresh)
+    wait_until(lambda: all(body(name) in bodies(mirror) for name in fresh), "what production has now", 60.0, 0.3)
+    both_are_there_once(mirror, lost, fresh)
+
+
+@cases.add
+def production_put_back_and_refilled_to_the_same_numbers(mirror):
+    """Nothing tells it but a complete compare, which is made each day."""
+    lost, fresh = ("same a", "same b"), ("instead of same a", "instead of same b")
+    refilled(mirror, "production", lost, fresh)
+    mirror.wait_settled(60)
+    mirror.ctl("resync", OWNER, "--wait", codes=(0, 5), timeout=120)
+    wait_until(lambda: all(body(name) in bodies(mirror) for name in fresh), "what production has now", 60.0, 0.3)
+    both_are_there_once(mirror, lost, fresh)
+
+
+@cases.add
+def dr_put_back_and_refilled_by_others_to_the_same_numbers(mirror):
+    lost, fresh = ("same on dr a", "same on dr b"), ("strange a", "strange b")
+    refilled(mirror, "dr", lost, fresh)
+    mirror.wait_settled(60)
+    mirror.ctl("resync", OWNER, "--wait", codes=(0, 5), timeout=120)
+    wait_until(lambda: all(body(name) in bodies(mirror) for name in lost), "what DR had lost", 60.0, 0.3)
+    both_are_there_once(mirror, lost, fresh)
+
+
 def flags(mirror, side):
     """{body: sorted flags}, without \\Recent."""
     with mirror.store(side).connect(OWNER) as client:

@@ -11,7 +11,7 @@ import time
 
 sys.path[0] = str(pathlib.Path(__file__).resolve().parent.parent)
 
-from lab import fill
+from lab import fill, samples
 from lab.cases import Cases
 from lab.lab import Lab
 from lab.mirrord import Mirror, build_folder
@@ -20,6 +20,14 @@ from lab.traffic import Player
 cases = Cases()
 OWNERS = ["1001", "1002"]
 SEED = 7
+
+
+def rename_inbox(mirror):
+    """Its messages move to the new name, and INBOX is another one, with another UIDVALIDITY (RFC 9051 6.3.6)."""
+    with mirror.store("production").connect(OWNERS[0]) as client:
+        client.command("RENAME INBOX renamed")
+        client.append("INBOX", [(samples.make("text", random.Random(f"{SEED} after")).body, [], None)])
+    mirror.wait_equal(60)
 
 
 def mirrored(production, dr):
@@ -37,6 +45,8 @@ def mirrored(production, dr):
         thread.join(60)
         assert not thread.is_alive(), "the traffic did not end"
         mirror.wait_equal(90)
+        if not production.startswith("maildir"):  # which cannot do that
+            rename_inbox(mirror)
         mirror.quiet_pass()
         assert not mirror.status()["problems"], mirror.status()["problems"]
         mirror.assert_production_untouched()

@@ -215,32 +215,94 @@ def a_short_delay_ends_by_itself(mirror):
     assert on_dr(mirror) == 0
 
 
-@cases.add
-def a_production_that_comes_up_empty_does_not_empty_small_mailboxes_one_by_one(mirror):
-    """Each of them alone is within its limits: owners empty such mailboxes every day."""
-    owners = [f"30{n:02}" for n in range(25)]
-    mirror.lab.add_mailboxes(owners)
+SMALL = [f"30{n:02}" for n in range(30)]
+EACH = 10
+
+
+def fill_small(mirror, kind):
+    for owner in SMALL:
+        with production(mirror, owner) as client:
+            client.append("INBOX", made(f"{kind} {owner}", EACH))
+
+
+def left(mirror):
+    return sum(on_dr(mirror, owner=owner) for owner in SMALL)
+
+
+def empty_small(mirror, owners):
     for owner in owners:
         with production(mirror, owner) as client:
-            client.append("INBOX", made(f"small {owner}", 8))
+            client.select("INBOX")
+            client.command("UID STORE 1:* +FLAGS (\\Deleted)")
+            client.command("EXPUNGE")
+
+
+@cases.add
+def a_production_whose_inboxes_are_new_ones_takes_nothing_away(mirror):
+    """Each mailbox alone is within its limits: owners empty such mailboxes every day. But nobody can delete INBOX."""
+    mirror.lab.add_mailboxes(SMALL)
+    fill_small(mirror, "first")
     mirror.configure(link="guard_link_percent = 10\n")
     mirror.wait_equal(90)
-    before = {owner: on_dr(mirror, owner=owner) for owner in owners}
-    assert sum(before.values()) == 200, before
+    assert left(mirror) == EACH * len(SMALL)
     mirror.stop()
     mirror.lab.production.stop()
-    for owner in owners:
+    for owner in SMALL:
         shutil.rmtree(mirror.lab.production.mail / owner)
     mirror.lab.production.start()
     mirror.start()
     mirror.ctl("resync", "30*", "--wait", codes=(0, 5))
-    wait_until(lambda: held(mirror) >= 50, "the deletions to be held", 60.0)
+    wait_until(lambda: held(mirror) == EACH * len(SMALL), "every deletion to be held", 60.0)
+    with production(mirror, SMALL[0]) as client:
+        client.append("INBOX", made("after it", 1))
+    wait_until(lambda: on_dr(mirror, owner=SMALL[0]) == EACH + 1, "the new message on DR", 30.0)
+    assert left(mirror) == EACH * len(SMALL) + 1
+    row = mirror.ctl("guard", "list", SMALL[1])["items"][0]
+    assert row["scope"] == "mailbox" and "UIDVALIDITY" in row["reason"], row
+
+
+@cases.add
+def a_release_of_many_mailboxes_needs_their_sum(mirror):
+    code, _, err = mirror.try_ctl("guard", "release", "30*", "--reason", "moved away")
+    assert code == 2 and "expected" in err, (code, err)
+    code, _, err = mirror.try_ctl("guard", "release", "30*", "--reason", "moved away", "--expected", "7")
+    assert code != 0 and f"{EACH * len(SMALL)} deletions are held" in err, (code, err)
+    assert sum(row["deletions"] for row in mirror.ctl("guard", "list", "30*")["items"]) == EACH * len(SMALL)
+    answer = mirror.ctl("guard", "release", "30*", "--reason", "moved away", "--expected", str(EACH * len(SMALL)))
+    assert answer["released"] == EACH * len(SMALL) and answer["mailboxes"] == len(SMALL), answer
+    mirror.wait_equal(60)
+    assert held(mirror) == 0 and left(mirror) == 1
+
+
+@cases.add
+def what_goes_from_many_small_mailboxes_is_held_hour_by_hour(mirror):
+    fill_small(mirror, "second")
+    mirror.wait_equal(90)
+    empty_small(mirror, SMALL[1:29])  # the first has too many to be a small one
+    wait_until(lambda: held(mirror) > 100, "the deletions to be held", 60.0)
     mirror.wait_settled(60)
-    left = sum(on_dr(mirror, owner=owner) for owner in owners)
     # A hundred go unasked, and what the workers were at meanwhile.
-    assert left + 140 >= 200, f"only {left} of 200 messages are left on DR"
-    told = mirror.status()["problems"]
-    assert any("in all mailboxes" in row["text"] for row in told), told
+    assert left(mirror) >= EACH * len(SMALL) - 140, left(mirror)
+    problem, = [row for row in mirror.status()["problems"] if row["kind"] == "held"]
+    assert problem["object"] == "*" and "in all mailboxes" in problem["text"], problem
+    waiting, there = held(mirror), left(mirror)
+    mirror.lab.postgres.sql("update guarded_deletion set at = at - interval '2 hours'")
+    empty_small(mirror, SMALL[29:])
+    wait_until(lambda: held(mirror) == waiting + EACH, "the deletions of another hour to be held", 60.0)
+    assert left(mirror) == there, (left(mirror), there)
+
+
+@cases.add
+def once_they_are_released_single_deletions_go_again(mirror):
+    mirror.ctl("guard", "release", "*", "--reason", "it was us", "--expected", str(held(mirror)))
+    mirror.wait_equal(60)
+    assert held(mirror) == 0 and left(mirror) == EACH + 1
+    with production(mirror, SMALL[0]) as client:
+        client.select("INBOX")
+        client.command("STORE 1 +FLAGS (\\Deleted)")
+        client.command("EXPUNGE")
+    mirror.wait_equal(30)
+    assert left(mirror) == EACH
 
 
 @cases.add

@@ -14,6 +14,7 @@ sys.path[0] = str(pathlib.Path(__file__).resolve().parent.parent)
 from lab import samples
 from lab.cases import Cases
 from lab.lab import Lab
+from lab.lossy import LossyLink
 from lab.mirrord import Mirror, build_folder
 from lab.process import wait_until
 
@@ -331,6 +332,60 @@ wire("that_breaks_in_the_bodies", {"cut": 90_000, "times": 3}, {"cut": 250_000, 
 wire("of_100_ms", {"delay": 0.05})
 wire("octet_by_octet", {"chop": 1}, octets=3000)
 wire("of_64_kilobits", {"rate": 8000, "chop": 1000}, octets=20_000)
+
+
+@cases.add
+def the_eleventh_identical_message_refused(mirror):
+    deposit(mirror, *["eleven"] * 10)
+    mirror.wait_equal(60)
+    there = on_dr(mirror)
+    dr_does(mirror, {"at": "client", "line": APPEND, "answer": "NO there are ten of these already"})
+    deposit(mirror, "eleven")
+    wait_until(lambda: mirror.ctl("quarantine", "list")["items"], "the eleventh in quarantine", 30.0, 0.1)
+    row, = mirror.ctl("quarantine", "list")["items"]
+    assert row["kind"] == "message" and "ten of these" in row["server_text"], row
+    assert on_dr(mirror) == there
+    dr_does(mirror)
+    retry_refused(mirror)
+    well_again(mirror)
+    assert on_dr(mirror) == there + 1
+
+
+@cases.add
+def a_production_that_selects_but_shows_nothing(mirror):
+    """Every folder is there, under its own UIDVALIDITY, and none has a message."""
+    deposit(mirror, *(f"shown {n}" for n in range(12)))  # fewer than that, and an owner may have emptied it
+    mirror.wait_equal(60)
+    there = on_dr(mirror)
+    production_does(mirror, {"at": "server", "line": r"^\* \d+ EXISTS", "replace": "* 0 EXISTS"})
+    mirror.restart()
+    mirror.ctl("resync", "--all", "--wait", codes=(0, 5), timeout=120)
+    wait_until(lambda: mirror.status()["counts"]["held"] == there, "every deletion to be held", 30.0, 0.1)
+    assert on_dr(mirror) == there
+    production_does(mirror)
+    mirror.ctl("resync", "--all", "--wait", codes=(0, 5), timeout=120)
+    well_again(mirror)
+    assert mirror.status()["counts"]["held"] == 0 and on_dr(mirror) == there
+
+
+@cases.add
+def a_link_of_64_kilobits_that_loses_packets(mirror):
+    """To both stores, and in either direction."""
+    links = {side: LossyLink(mirror.lab.workdir, mirror.address_of(side), name=f"lossy-{side}").start() for side in ("production", "dr")}
+    mirror.addresses = {side: link.address for side, link in links.items()}
+    mirror.configure(stores={side: 'tls_server_name = "localhost"\n' for side in links})
+    mirror.restart()
+    deposit(mirror, "over a bad link", "and another", octets=20_000)
+    mirror.wait_equal(120)
+    well_again(mirror)
+    mirror.addresses = {}
+    mirror.configure()
+    mirror.restart()
+    mirror.wait_equal(60)
+    for side, link in links.items():
+        lost = link.stop()
+        assert lost > 0, f"the link to {side} lost nothing"
+        print(f"# {lost} packets to and from {side} were lost", flush=True)
 
 
 @cases.add

@@ -84,6 +84,11 @@ def a_bad_duration_is_named(_):
 
 
 @cases.add
+def a_lease_too_short_to_send_under_is_refused(_):
+    daemon_says(lambda text: text + 'send_within = "2s"\nlease = "7s"\n', ('"7s"', '"lease" must be at least four times send_within'))
+
+
+@cases.add
 def all_errors_are_told_at_once_in_the_files_order(_):
     daemon_says(lambda text: text.replace("[control]", "[control]\nsokket = 1") + 'window_octets = "many"\nworkers = 65\n',
                 ("sokket", 'unknown key "sokket"; did you mean "socket"?'),

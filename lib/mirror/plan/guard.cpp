@@ -29,14 +29,21 @@ GuardVerdict judge_removals(const GuardInput& input, const GuardLimits& limits) 
   const std::uint64_t base = input.mapped + input.removed_today;
   const bool many = today > limits.count;
   const bool share = today > k_small && today * 100 > base * limits.percent;
-  const std::uint64_t hour = verdict.counted + input.link_removed;
+  const std::uint64_t hour = verdict.counted + input.link_removed + input.link_held;
   const bool wide = limits.link_percent < 100 && hour > k_link_unasked &&
                     hour * 100 > (input.link_mapped + input.link_removed) * limits.link_percent;
-  verdict.hold = verdict.counted > 0 && (many || share || wide);
-  if (verdict.hold && wide)
-    verdict.reason = fmt::format("{} deletions in an hour of {} messages in all mailboxes; limit: {} %", hour,
-                                 input.link_mapped + input.link_removed, limits.link_percent);
-  else if (verdict.hold)
+  verdict.hold = verdict.counted > 0 && (many || share || wide || input.inbox_anew);
+  if (!verdict.hold) return verdict;
+  if (wide) verdict.scope = HoldScope::link;
+  if (wide)
+    verdict.reason = fmt::format(
+        "{} deletions of {} messages in all mailboxes, those of the last hour and those that are held; "
+        "limit: {} %",
+        hour, input.link_mapped + input.link_removed, limits.link_percent);
+  else if (input.inbox_anew)
+    verdict.reason = fmt::format("INBOX has another UIDVALIDITY, and {} messages are gone with the old one",
+                                 verdict.counted);
+  else
     verdict.reason = fmt::format("{} deletions today of {} messages; limits: {} or {} %", today, base,
                                  limits.count, limits.percent);
   return verdict;

@@ -17,7 +17,8 @@ struct GuardLimits {
   std::uint64_t link_percent = 100;  // of all mailboxes of the link in an hour; 100: no such limit
 };
 
-// A link that lost no more than this in an hour is not looked at as a whole.
+// A link that lost no more than this in an hour, what is held for its sake included, is not looked at as a
+// whole.
 constexpr std::uint64_t k_link_unasked = 100;
 
 // What identifies a message for pairing a deletion with an append of the same pass (a move, a greeting
@@ -36,10 +37,15 @@ struct GuardInput {
   std::uint64_t removed_today = 0;  // deletions already done today that were not paired
   std::uint64_t link_mapped = 0;    // in all mailboxes of the link
   std::uint64_t link_removed = 0;   // the same of the link's last hour
+  std::uint64_t link_held = 0;  // held because of the whole link and not released: time does not forgive them
+  bool inbox_anew = false;      // some of removed were in INBOX under an earlier UIDVALIDITY of the source
 };
+
+enum class HoldScope : std::uint8_t { mailbox, link };
 
 struct GuardVerdict {
   bool hold = false;
+  HoldScope scope = HoldScope::mailbox;
   std::uint64_t counted = 0;  // deletions not paired with an append
   std::string reason;
 };

@@ -64,6 +64,34 @@ TEST_CASE("what goes from many small mailboxes in an hour is held as a whole") {
   CHECK_FALSE(judge_removals(input, limits).hold);
 }
 
+TEST_CASE("what the link's limit holds goes on counting until somebody lets it go") {
+  GuardInput input;
+  input.removed = likes(5);
+  input.mapped = 50;
+  input.link_mapped = 900;
+  GuardLimits limits;
+  limits.link_percent = 10;
+  input.link_held = 95;
+  CHECK_FALSE(judge_removals(input, limits).hold);
+  input.link_held = 96;
+  CHECK(judge_removals(input, limits).hold);
+  CHECK(judge_removals(input, limits).scope == HoldScope::link);
+  input.added = likes(5);  // moved, not deleted
+  CHECK_FALSE(judge_removals(input, limits).hold);
+}
+
+TEST_CASE("what went with an INBOX of another UIDVALIDITY is held, unless it came back elsewhere") {
+  GuardInput input;
+  input.removed = likes(1);
+  input.mapped = 50;
+  CHECK_FALSE(judge_removals(input, {}).hold);
+  input.inbox_anew = true;
+  CHECK(judge_removals(input, {}).hold);
+  CHECK(judge_removals(input, {}).scope == HoldScope::mailbox);
+  input.added = likes(1);
+  CHECK_FALSE(judge_removals(input, {}).hold);
+}
+
 TEST_CASE("a deletion paired with an append is a move and is not counted, one for one") {
   GuardInput input;
   input.mapped = 40;

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Folders under fire: `before` is mirrored in peace, `changes` is what the broken pass has to do.
+
+A chain of renames, two folders that exchange their names, a parent with children, one deleted and made anew under its name in
+the same second, one that goes with its children, and messages that were moved between them.
+"""
+
+import random
+
+from lab import samples
+
+# Each with messages of its own; production is a Maildir, so "." separates.
+FILLED = ("One", "Two", "Three", "Left", "Right", "Parent", "Parent.child", "Parent.child.grandchild", "Same", "Doomed", "Doomed.below")
+
+
+def _append(client, folder, *seeds):
+    client.append(folder, [(samples.make("text", random.Random(f"folders {seed}")).body, [], samples.NOW + n) for n, seed in enumerate(seeds)])
+
+
+def before(client):
+    _append(client, "INBOX", "inbox 1", "inbox 2", "inbox 3")
+    for name in FILLED:
+        client.command(f"CREATE {name}")
+        _append(client, name, f"{name} 1", f"{name} 2")
+    client.command("CREATE Empty")
+
+
+def changes(client):
+    for old, new in (("Three", "Four"), ("Two", "Three"), ("One", "Two"),
+                     ("Left", "Aside"), ("Right", "Left"), ("Aside", "Right"),
+                     ("Parent", "Moved parent"), ("Empty", "One")):
+        client.command(f'RENAME "{old}" "{new}"')
+    client.command("DELETE Same")
+    client.command("CREATE Same")
+    _append(client, "Same", "Same 1", "Same 3")  # one of the old folder's messages is in the new one as well
+    client.command("DELETE Doomed.below")
+    client.command("DELETE Doomed")
+    client.select("INBOX")
+    client.command("UID MOVE 2 Two")
+    client.command("UNSELECT")
+    client.select("Four")
+    client.command("UID MOVE 1 INBOX")
+    client.command("UNSELECT")
