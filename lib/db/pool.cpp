@@ -25,7 +25,8 @@ std::unique_ptr<pqxx::connection> open_connection(const PoolSettings& settings) 
   pqxx::nontransaction setup(*connection);
   setup.exec(
       "set application_name = 'mirrord'; set client_encoding = 'UTF8'; set statement_timeout = '60s'; "
-      "set idle_in_transaction_session_timeout = '60s'; set timezone = 'UTC'; "
+      // A process that stands still must not keep a row locked for longer than its lease.
+      "set idle_in_transaction_session_timeout = '10s'; set timezone = 'UTC'; "
       // Keys and arrays: one plan serves every value, and planning costs more than most of them take.
       "set plan_cache_mode = force_generic_plan");
   // What a transaction says is what a store is changed by: a server that commits lazily is told not to.

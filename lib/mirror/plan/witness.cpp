@@ -20,10 +20,11 @@ base::UidSet witnesses(const std::vector<MapRow>& rows, const FolderView& view, 
 }
 
 bool is_another(const MapRow& row, const CopyItem& seen, Side side) {
+  if (side == Side::target && row.target_size != 0)
+    return seen.size != row.target_size || seen.date.unix_seconds != row.target_date;
   if (row.message_id_hash != 0 && seen.message_id_hash != 0)
     return row.message_id_hash != seen.message_id_hash;
-  const bool read_back = side == Side::target && row.target_size != 0;
-  return seen.date.unix_seconds != (read_back ? row.target_date : row.date);
+  return seen.date.unix_seconds != row.date;
 }
 
 }  // namespace mirror::plan

@@ -22,8 +22,9 @@ constexpr std::size_t k_witnesses = 3;
 // Those of the map with the highest UIDs of that side that the view still has.
 base::UidSet witnesses(const std::vector<MapRow>& rows, const FolderView& view, Side side);
 
-// Another message than the row's: by the Message-ID where both have one, else by the date. A size is no
-// proof, servers tell wrong ones; nor is a date beside equal Message-IDs, a restore may touch it.
+// Another message than the row's. On a target by size and date, as they were read back from that server: it
+// may have altered the Message-ID. Else by the Message-ID where both have one, and by the date where not: a
+// size is no proof, servers tell wrong ones; nor is a date beside equal Message-IDs, a restore may touch it.
 bool is_another(const MapRow& row, const CopyItem& seen, Side side);
 
 }  // namespace mirror::plan

@@ -59,13 +59,18 @@ TEST_CASE("another message is told by its Message-ID, else by its date") {
   CHECK(is_another(known, seen, Side::target) == c.another);
 }
 
-TEST_CASE("a target that clamps dates is asked for those it was read back with") {
+TEST_CASE("a target that clamps dates and alters headers is asked for what was read back") {
   MapRow known = row(1, 1);
   known.date = 100;
+  known.message_id_hash = 7;
   known.target_size = 5;
   known.target_date = 90;
   CopyItem seen;
   seen.date.unix_seconds = 90;
+  seen.size = 5;
+  seen.message_id_hash = 8;
   CHECK_FALSE(is_another(known, seen, Side::target));
   CHECK(is_another(known, seen, Side::source));
+  seen.size = 6;
+  CHECK(is_another(known, seen, Side::target));
 }
