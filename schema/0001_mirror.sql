@@ -93,6 +93,13 @@ create table mailbox (
 );
 create index mailbox_review on mailbox (review_due_at) where participates;
 
+-- The next turn of one of many in a period of so many seconds. Each has a place of its own in the period, and the golden
+-- ratio spreads the places of consecutive ids evenly: however they began, they never come in a burst.
+create function next_turn(id bigint, period float8) returns timestamptz language sql stable as $$
+  select now() + make_interval(secs => period * (floor(x.at / period - x.place) + 1 + x.place) - x.at)
+    from (select extract(epoch from now())::float8 as at, (mod(id * 0.6180339887498949, 1))::float8 as place) x
+$$;
+
 -- For stores with login method own_password. Of the owner on that store, whichever links lead there: either side of a
 -- link may want one, and the two may differ.
 create table mailbox_password (

@@ -204,16 +204,14 @@ Task<std::size_t> raise_due(Pool& pool, TimerSettings settings) {
         "where r.due_at <= now() and m.participates and not exists (select 1 from dirty d where d.mailbox_id "
         "= r.mailbox_id)");
     const auto reviews = tx.exec_params(
-        "with due as (update mailbox set review_due_at = now() + make_interval(secs => $1 * (0.9 + 0.1 * "
-        "random())), "
-        "    rebuild_due_at = case when rebuild_due_at <= now() then now() + make_interval(secs => $2) else "
-        "rebuild_due_at end "
-        "  where id in (select id from mailbox where participates and review_due_at <= now() limit 200) "
-        "  returning id, (rebuild_due_at > now() + make_interval(secs => $2 - 1)) as complete) "
+        "with ready as (select id, rebuild_due_at <= now() as complete from mailbox "
+        "  where participates and review_due_at <= now() limit 200 for update skip locked), "
+        "due as (update mailbox m set review_due_at = next_turn(m.id, $1), "
+        "  rebuild_due_at = case when r.complete then next_turn(m.id, $2) else rebuild_due_at end "
+        "  from ready r where m.id = r.id returning m.id, m.compared_at, r.complete) "
         "insert into dirty (mailbox_id, generation, cause, class, full_compare) "
-        "select id, nextval('dirty_generation'), 'review', case when (select compared_at from mailbox m "
-        "where m.id = due.id) is null "
-        "then 1 else 2 end, complete from due "
+        "select id, nextval('dirty_generation'), 'review', case when compared_at is null then 1 else 2 end, "
+        "complete from due "
         "on conflict (mailbox_id) do update set full_compare = dirty.full_compare or excluded.full_compare, "
         "generation = excluded.generation",
         static_cast<double>(settings.review_interval.count()),

@@ -166,7 +166,7 @@ class Bed:
         """mirrord stands still there; DR's session is killed, the storage repaired, then mirrord goes on."""
         process = self.launch()
         end = time.monotonic() + 15.0
-        while process_state(process.pid) != "T":
+        while not process.stands_still():
             if time.monotonic() > end or not process.running():
                 return False
             time.sleep(0.01)
@@ -265,14 +265,6 @@ def steps_of(log):
             if commits_left == 0:
                 break
     return sorted(steps)
-
-
-def process_state(pid):
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
-            return file.read().rpartition(")")[2].split()[0]
-    except (OSError, TypeError):
-        return ""
 
 
 def copy(source, target):

@@ -78,18 +78,23 @@ def tail(path, lines=15):
     return "\n".join(text.splitlines()[-lines:])
 
 
+def stat_fields(pid):
+    """What the kernel tells of a process, from its state on; OSError when there is none."""
+    with open(f"/proc/{pid}/stat", "rb") as file:
+        stat = file.read()
+    # The command name may hold anything; the fields start behind its last parenthesis.
+    return stat[stat.rindex(b")") + 2:].split()
+
+
 def tree_of(pid):
     """The pids below `pid` (children, grandchildren, ...), as /proc shows them now."""
     children = {}
     for entry in os.listdir("/proc"):
         if entry.isdigit():
             try:
-                with open(f"/proc/{entry}/stat", "rb") as file:
-                    stat = file.read()
+                parent = int(stat_fields(entry)[1])
             except OSError:
                 continue
-            # The command name may hold anything; the fields start behind its last parenthesis.
-            parent = int(stat[stat.rindex(b")") + 2:].split()[1])
             children.setdefault(parent, []).append(int(entry))
     found, queue = [], [pid]
     while queue:
@@ -102,9 +107,7 @@ def tree_of(pid):
 def started_at(pid):
     """The kernel's start time of a process: with the pid, an identity that is never reused."""
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            stat = file.read()
-        fields = stat[stat.rindex(b")") + 2:].split()
+        fields = stat_fields(pid)
         return None if fields[0] == b"Z" else int(fields[19])
     except (OSError, ValueError, IndexError):
         return None
@@ -149,6 +152,10 @@ class Process:
 
     def running(self):
         return self.child is not None and self.child.poll() is None
+
+    def stands_still(self):
+        """Stopped by a signal (SIGSTOP)."""
+        return self.running() and stat_fields(self.pid)[0] == b"T"
 
     def wait(self, seconds):
         try:

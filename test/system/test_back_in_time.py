@@ -233,25 +233,25 @@ def production_put_back_and_refilled_with_more_than_it_lost(mirror):
     both_are_there_once(mirror, lost, fresh)
 
 
-@cases.add
-def production_put_back_and_refilled_to_the_same_numbers(mirror):
+def refilled_to_the_same_numbers(mirror, side, lost, fresh, missing):
     """Nothing tells it but a complete compare, which is made each day."""
-    lost, fresh = ("same a", "same b"), ("instead of same a", "instead of same b")
-    refilled(mirror, "production", lost, fresh)
+    refilled(mirror, side, lost, fresh)
     mirror.wait_settled(60)
     mirror.ctl("resync", OWNER, "--wait", codes=(0, 5), timeout=120)
-    wait_until(lambda: all(body(name) in bodies(mirror) for name in fresh), "what production has now", 60.0, 0.3)
+    wait_until(lambda: all(body(name) in bodies(mirror) for name in missing), "what DR lacks", 60.0, 0.3)
     both_are_there_once(mirror, lost, fresh)
+
+
+@cases.add
+def production_put_back_and_refilled_to_the_same_numbers(mirror):
+    lost, fresh = ("same a", "same b"), ("instead of same a", "instead of same b")
+    refilled_to_the_same_numbers(mirror, "production", lost, fresh, fresh)
 
 
 @cases.add
 def dr_put_back_and_refilled_by_others_to_the_same_numbers(mirror):
     lost, fresh = ("same on dr a", "same on dr b"), ("strange a", "strange b")
-    refilled(mirror, "dr", lost, fresh)
-    mirror.wait_settled(60)
-    mirror.ctl("resync", OWNER, "--wait", codes=(0, 5), timeout=120)
-    wait_until(lambda: all(body(name) in bodies(mirror) for name in lost), "what DR had lost", 60.0, 0.3)
-    both_are_there_once(mirror, lost, fresh)
+    refilled_to_the_same_numbers(mirror, "dr", lost, fresh, lost)
 
 
 def flags(mirror, side):

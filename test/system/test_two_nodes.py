@@ -90,12 +90,6 @@ def deposit(nodes, folder, name):
         client.append(folder, text(name))
 
 
-def stopped(process):
-    with open(f"/proc/{process.pid}/stat", "rb") as file:
-        stat = file.read()
-    return stat[stat.rindex(b")") + 2:stat.rindex(b")") + 3] == b"T"
-
-
 def writes(nodes):
     """What changed DR: each command that could, but for SELECT, which is how DR is looked at."""
     counts = writes_in(nodes.lab.dr_relay.totals()["totals"])
@@ -108,7 +102,7 @@ def take_over(nodes, point, change, meanwhile):
     commands that changed DR before and after that."""
     nodes.alone({"MIRROR_KILL_POINT": point, "MIRROR_STEP_DO": "stop"})
     change(nodes)
-    wait_until(lambda: stopped(nodes.first.process), f"mirrord to stop at {point}", 30.0)
+    wait_until(nodes.first.process.stands_still, f"mirrord to stop at {point}", 30.0)
     try:
         nodes.second.start()
         nodes.second.wait_equal(LEASE + 45)
@@ -229,7 +223,7 @@ def a_stopped_node_does_not_hold_up_a_suspend(nodes):
     nodes.second.start()
     nodes.second.stop()  # known, but not working
     deposits(nodes)
-    wait_until(lambda: stopped(nodes.first.process), "mirrord to stop", 30.0)
+    wait_until(nodes.first.process.stands_still, "mirrord to stop", 30.0)
     nodes.second.start()
     try:
         nodes.second.try_ctl("suspend", "--reason", "test")
