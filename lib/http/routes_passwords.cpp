@@ -75,7 +75,8 @@ void require_right(const std::vector<PasswordLines::Wrong>& wrong) {
     }
     errors.push_back({"/document", fmt::format("line {}: {}", one.line, one.text)});
   }
-  throw Problem(422, "MRD-HTTP-001", errors[0].detail, std::move(errors));
+  const std::string first = errors.front().detail;
+  throw Problem(422, "MRD-HTTP-001", first, std::move(errors));
 }
 
 net::Task<Response> import_lines(Api& api, Request& request) {

@@ -88,7 +88,7 @@ Task<void> record(Pass& pass, FolderWork& folder, WindowOutcome& outcome,
   result.absent = std::move(absent);
   for (const auto& intent : outcome.gone) {
     result.refused.push_back(intent.id);
-    if (!outcome.refusal) folder.unread.add(intent.source);
+    if (!outcome.refusal && !outcome.refusals.contains(intent.source)) folder.unread.add(intent.source);
   }
   base::Uid highest{};
   for (const auto& s : outcome.stored) {
@@ -122,8 +122,7 @@ Task<void> quarantine_rows(Pass& pass, FolderWork& folder, std::vector<db::Quara
   co_await db::quarantine(pass.world.pool, pass.item.mailbox, std::move(rows));
 }
 
-Task<void> quarantine_one(Pass& pass, FolderWork& folder, const plan::CopyItem& item,
-                          const imap::Reply& refusal) {
+db::Quarantined refused_row(FolderWork& folder, const plan::CopyItem& item, const imap::Reply& refusal) {
   auto failure = imap::failure_of(refusal, "APPEND", folder.row.target_name);
   if (failure.code() == "MRD-IMAP-026") {
     ++folder.limit_refusals;
@@ -131,70 +130,79 @@ Task<void> quarantine_one(Pass& pass, FolderWork& folder, const plan::CopyItem& 
   }
   auto row = quarantine_row(folder, item.source, "message", failure, refusal.text);
   row.size = item.size;
-  std::vector<db::Quarantined> rows;
-  rows.push_back(std::move(row));
-  co_await quarantine_rows(pass, folder, std::move(rows));
+  return row;
 }
 
-// After a NO, or an OK without usable UIDs: look what is there, then send the rest one by one.
-Task<void> resolve(Pass& pass, FolderWork& folder, const std::vector<plan::CopyItem>& items,
-                   WindowOutcome& outcome) {
-  if (outcome.unresolved.empty()) co_return;
-  std::set<base::Uid> open;
-  for (const auto& intent : outcome.unresolved) open.insert(intent.source);
-  const auto copied_plan = folder.plan.copy;
-  folder.row.open_intents = open.size();
-  if (!co_await look_at(pass, folder, false)) co_return;
+// What was sent and is still not there; before it is asked, what the target got meanwhile is matched.
+Task<std::optional<std::set<base::Uid>>> still_missing(Pass& pass, FolderWork& folder,
+                                                       const WindowOutcome& outcome) {
+  std::set<base::Uid> missing;
+  if (outcome.unresolved.empty()) co_return missing;
+  const auto planned = folder.plan.copy;
+  folder.row.open_intents = outcome.unresolved.size();
+  if (!co_await look_at(pass, folder, false)) co_return std::nullopt;
   co_await adopt(pass, folder);
   base::fault_point("window.resolved");
-  std::set<base::Uid> missing(folder.plan.copy.begin(), folder.plan.copy.end());
-  if (outcome.refusal) raise_wide(*outcome.refusal, folder);
+  const std::set<base::Uid> wanted(folder.plan.copy.begin(), folder.plan.copy.end());
+  for (const auto& intent : outcome.unresolved)
+    if (wanted.contains(intent.source)) missing.insert(intent.source);
+  folder.plan.copy = planned;
+  co_return missing;
+}
+
+// Each was an APPEND of its own. What was refused waits in quarantine, unless it is there all the same.
+Task<void> settle_apart(Pass& pass, FolderWork& folder, const std::vector<plan::CopyItem>& items,
+                        const WindowOutcome& outcome) {
+  const auto missing = co_await still_missing(pass, folder, outcome);
+  if (!missing) co_return;
+  std::set<base::Uid> sent;
+  for (const auto& intent : outcome.unresolved) sent.insert(intent.source);
+  std::vector<db::Quarantined> rows;
+  std::exception_ptr wide;
   for (const auto& item : items) {
-    if (!open.contains(item.source) || !missing.contains(item.source)) continue;
-    if (items.size() == 1 && outcome.refusal) {
-      co_await quarantine_one(pass, folder, item, *outcome.refusal);
-      continue;
+    const auto refusal = outcome.refusals.find(item.source);
+    const bool lacks = missing->contains(item.source);
+    if (refusal == outcome.refusals.end() && lacks) {
+      folder.trouble = true;  // the server says OK and keeps nothing: another pass counts the attempts
+      pass.note(Failure("MRD-MIR-003", folder.row.target_name));
     }
-    std::vector<plan::CopyItem> one{item};
-    auto again = co_await send_window(pass, folder, one, false);
-    co_await record(pass, folder, again, {});
-    if (again.refusal && again.unresolved.empty() && again.stored.empty()) {
-      raise_wide(*again.refusal, folder);
-      co_await quarantine_one(pass, folder, item, *again.refusal);
-    } else if (!again.unresolved.empty()) {
-      folder.row.open_intents = 1;
-      if (!co_await look_at(pass, folder, false)) co_return;
-      co_await adopt(pass, folder);
-      const bool still = std::count(folder.plan.copy.begin(), folder.plan.copy.end(), item.source) > 0;
-      if (still && again.refusal) {
-        raise_wide(*again.refusal, folder);
-        co_await quarantine_one(pass, folder, item, *again.refusal);
-      } else if (still) {
-        folder.trouble = true;  // the server says OK and keeps nothing: another pass counts the attempts
-        pass.note(Failure("MRD-MIR-003", folder.row.target_name));
-      }
+    if (refusal == outcome.refusals.end() || (sent.contains(item.source) && !lacks)) continue;
+    try {
+      raise_wide(refusal->second, folder);
+    } catch (const base::Failed&) {
+      wide = std::current_exception();
+      break;
     }
+    rows.push_back(refused_row(folder, item, refusal->second));
   }
-  folder.plan.copy = copied_plan;
+  co_await quarantine_rows(pass, folder, std::move(rows));
+  if (wide) std::rethrow_exception(wide);
+}
+
+// So that one message that is refused does not take the others along.
+Task<void> send_apart(Pass& pass, FolderWork& folder, std::vector<plan::CopyItem> items) {
+  if (items.empty()) co_return;
+  auto outcome = co_await send_window(pass, folder, items, false);
+  co_await record(pass, folder, outcome, {});
+  co_await settle_apart(pass, folder, items, outcome);
 }
 
 Task<void> copy_window(Pass& pass, FolderWork& folder, std::vector<plan::CopyItem> items) {
   auto outcome = co_await send_window(pass, folder, items, items.size() > 1);
   co_await record(pass, folder, outcome, {});
-  if (outcome.refusal && outcome.unresolved.empty() && outcome.stored.empty()) {
-    // Refused before the literal left (a NO instead of "+"): nothing can be stored.
-    raise_wide(*outcome.refusal, folder);
-    if (items.size() == 1) {
-      co_await quarantine_one(pass, folder, items.front(), *outcome.refusal);
-      co_return;
-    }
-    for (auto& item : items) {
-      std::vector<plan::CopyItem> one{item};
-      co_await copy_window(pass, folder, std::move(one));
-    }
+  if (!outcome.multi) {
+    co_await settle_apart(pass, folder, items, outcome);
     co_return;
   }
-  co_await resolve(pass, folder, items, outcome);
+  if (!outcome.refusal && outcome.unresolved.empty()) co_return;
+  // After a NO, or an OK without usable UIDs: look what is there, then send the rest one by one.
+  const auto missing = co_await still_missing(pass, folder, outcome);
+  if (!missing) co_return;
+  if (outcome.refusal) raise_wide(*outcome.refusal, folder);
+  for (const auto& intent : outcome.unresolved)
+    if (!missing->contains(intent.source))
+      std::erase_if(items, [&](const auto& item) { return item.source == intent.source; });
+  co_await send_apart(pass, folder, std::move(items));
 }
 
 base::UidSet not_given(base::UidSet asked, const std::vector<plan::CopyItem>& items) {
@@ -204,6 +212,20 @@ base::UidSet not_given(base::UidSet asked, const std::vector<plan::CopyItem>& it
   for (const auto uid : asked.expand(k_facts_at_once).value_or(std::vector<base::Uid>{}))
     if (!given.contains(uid)) out.add(uid);
   return out;
+}
+
+// Larger than the target says it takes: not sent at all.
+Task<void> set_aside(Pass& pass, FolderWork& folder, std::vector<plan::CopyItem>& window,
+                     std::uint64_t limit) {
+  imap::Reply refusal;
+  refusal.status = imap::Reply::Status::no;
+  refusal.code = "TOOBIG";
+  refusal.text = fmt::format("larger than the server's APPENDLIMIT of {}", limit);
+  std::vector<db::Quarantined> rows;
+  for (const auto& item : window)
+    if (item.size > limit) rows.push_back(refused_row(folder, item, refusal));
+  std::erase_if(window, [&](const auto& item) { return item.size > limit; });
+  co_await quarantine_rows(pass, folder, std::move(rows));
 }
 
 Task<void> copy_these(Pass& pass, FolderWork& folder, std::vector<base::Uid> todo) {
@@ -222,17 +244,7 @@ Task<void> copy_these(Pass& pass, FolderWork& folder, std::vector<base::Uid> tod
       folder.unread.add(base::Uid{range.first}, base::Uid{range.second});
     const auto limit = pass.target->append_limit();
     for (auto& window : plan::cut_windows(std::move(items), pass.world.settings.window)) {
-      if (limit) {
-        for (const auto& item : window)
-          if (item.size > *limit) {
-            imap::Reply refusal;
-            refusal.status = imap::Reply::Status::no;
-            refusal.code = "TOOBIG";
-            refusal.text = fmt::format("larger than the server's APPENDLIMIT of {}", *limit);
-            co_await quarantine_one(pass, folder, item, refusal);
-          }
-        std::erase_if(window, [&](const auto& item) { return item.size > *limit; });
-      }
+      if (limit) co_await set_aside(pass, folder, window, *limit);
       if (!window.empty()) co_await copy_window(pass, folder, std::move(window));
     }
   }

@@ -49,13 +49,16 @@ class Relay final : public imap::BodySink {
     current_ = nullptr;
     const auto found =
         std::find_if(intents_.begin(), intents_.end(), [&](const auto& i) { return i.source == uid; });
-    if (found == intents_.end() || length == 0 || refusal) co_return;
+    if (found == intents_.end() || length == 0 || (refusal && append_.multi())) co_return;
     if (std::find(sent_.begin(), sent_.end(), uid) != sent_.end()) co_return;
     co_await release();
     base::fault_point("append.begin");
     found->length = length;
     refusal = co_await append_.begin(plan::storable(found->flags, folder_.keeps), found->date, length);
-    if (refusal) co_return;
+    if (refusal) {
+      if (!append_.multi()) refusals[uid] = *refusal;
+      co_return;
+    }
     current_ = &*found;
     header_ = {};
     sent_.push_back(uid);
@@ -89,7 +92,8 @@ class Relay final : public imap::BodySink {
   // In the order in which they were sent: the order of the UIDs in the answer.
   const std::vector<base::Uid>& sent() const { return sent_; }
 
-  std::optional<imap::Reply> refusal;
+  std::optional<imap::Reply> refusal;  // of the last message, before its literal could leave
+  std::map<base::Uid, imap::Reply> refusals;
   base::UidSet alterable;
 
  private:
@@ -114,15 +118,19 @@ void split_by_sent(const std::vector<db::Intent>& intents, const std::vector<bas
     if (std::find(order.begin(), order.end(), intent.source) == order.end()) gone.push_back(intent);
 }
 
-void read_multi_answer(const imap::Reply& reply, const FolderWork& folder, std::vector<db::Intent> sent,
-                       WindowOutcome& outcome) {
+// To one command, of one message or of all.
+void read_answer(const imap::Reply& reply, const FolderWork& folder, std::vector<db::Intent> sent,
+                 WindowOutcome& outcome) {
   const auto answer = reply.ok() ? imap::append_uid(reply) : std::nullopt;
   const bool usable =
       answer && answer->uidvalidity == folder.row.target_uidvalidity && answer->uids.count() == sent.size();
   const auto uids = usable ? answer->uids.expand(sent.size()) : std::nullopt;
   if (!uids) {
-    if (!reply.ok()) outcome.refusal = reply;
-    outcome.unresolved = std::move(sent);
+    if (!reply.ok() && outcome.multi) outcome.refusal = reply;
+    for (auto& intent : sent) {
+      if (!reply.ok() && !outcome.multi) outcome.refusals[intent.source] = reply;
+      outcome.unresolved.push_back(std::move(intent));
+    }
     return;
   }
   for (std::size_t i = 0; i < sent.size(); ++i) {
@@ -133,15 +141,15 @@ void read_multi_answer(const imap::Reply& reply, const FolderWork& folder, std::
   }
 }
 
-void read_answers(const std::vector<imap::Reply>& replies, bool multi, const FolderWork& folder,
+void read_answers(const std::vector<imap::Reply>& replies, const FolderWork& folder,
                   std::vector<db::Intent> sent, WindowOutcome& outcome) {
-  if (multi) {
-    read_multi_answer(replies.front(), folder, std::move(sent), outcome);
+  if (outcome.multi) {
+    read_answer(replies.front(), folder, std::move(sent), outcome);
     return;
   }
   for (std::size_t i = 0; i < sent.size(); ++i) {
     if (i < replies.size())
-      read_multi_answer(replies[i], folder, {sent[i]}, outcome);
+      read_answer(replies[i], folder, {sent[i]}, outcome);
     else
       outcome.unresolved.push_back(sent[i]);
   }
@@ -157,7 +165,9 @@ Task<WindowOutcome> run_window(Pass& pass, FolderWork& folder, std::vector<db::I
   const auto fetched = co_await pass.source->fetch_bodies(std::move(uids), relay);
   co_await commit.join();
   WindowOutcome outcome;
-  outcome.refusal = relay.refusal;
+  outcome.multi = append->multi();
+  if (outcome.multi) outcome.refusal = relay.refusal;
+  outcome.refusals = std::move(relay.refusals);
   outcome.alterable = std::move(relay.alterable);
   std::vector<db::Intent> sent;
   split_by_sent(intents, relay.sent(), sent, outcome.gone);
@@ -167,13 +177,11 @@ Task<WindowOutcome> run_window(Pass& pass, FolderWork& folder, std::vector<db::I
     throw base::Failed(imap::failure_of(fetched, "FETCH", folder.source.name));
   }
   if (sent.empty()) co_return outcome;
-  if (relay.refusal && append->multi()) {
+  if (outcome.refusal) {
     // The command has ended with a NO in its middle; whether anything is stored is found by looking.
     outcome.unresolved = std::move(sent);
     co_return outcome;
   }
-  folder.trouble =
-      folder.trouble || relay.refusal.has_value();  // the rest of the window is left to the next pass
   const auto asked = pass.world.clock.now();
   co_await db::save_digests(pass.world.pool, pass.fence, sent);
   pass.permitted_at = asked;
@@ -181,7 +189,7 @@ Task<WindowOutcome> run_window(Pass& pass, FolderWork& folder, std::vector<db::I
   co_await relay.release();
   const auto replies = co_await append->finish();
   base::fault_point("append.answered");
-  read_answers(replies, append->multi(), folder, std::move(sent), outcome);
+  read_answers(replies, folder, std::move(sent), outcome);
   co_return outcome;
 }
 

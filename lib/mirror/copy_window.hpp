@@ -10,11 +10,13 @@
 namespace mirror::engine {
 
 struct WindowOutcome {
-  std::vector<db::Stored> stored;      // answered with a UID
-  std::vector<db::Intent> unresolved;  // sent, but the answer does not say what is stored
-  std::vector<db::Intent> gone;        // never sent: not on the source any more
-  base::UidSet alterable;              // by source UID: see AlterableHeader
-  std::optional<imap::Reply> refusal;  // the last NO or BAD, if any
+  std::vector<db::Stored> stored;             // answered with a UID
+  std::vector<db::Intent> unresolved;         // sent, but the answer does not say what is stored
+  std::vector<db::Intent> gone;               // never sent: not on the source any more
+  base::UidSet alterable;                     // by source UID: see AlterableHeader
+  bool multi = false;                         // one command for all of them
+  std::optional<imap::Reply> refusal;         // of that command
+  std::map<base::Uid, imap::Reply> refusals;  // by source UID, where each has a command of its own
 };
 
 // The source has the folder EXAMINEd. A lost connection throws, after the target was closed: what was

@@ -242,7 +242,7 @@ Task<PassResult> reconcile(World& world, db::WorkItem item, bool dry_run) {
   const bool settled = co_await run_pass(pass);
   if (!dry_run) co_await save_checkpoints(pass);
 
-  auto totals = co_await totals_of(pass);
+  const auto totals = co_await totals_of(pass);
   // What one session sees may be stale (a folder renamed elsewhere): the next pass asks with a fresh one.
   if (pass.soft_failure || pass.again) {
     pass.source.drop();
@@ -251,7 +251,7 @@ Task<PassResult> reconcile(World& world, db::WorkItem item, bool dry_run) {
   PassResult result;
   result.counts = pass.counts;
   result.run = pass.fence.run;
-  result.totals = std::move(totals);
+  result.totals = totals;
   result.complete = pass.full && !pass.soft_failure;
   result.again = !settled || pass.again;
   result.again_full = pass.again_full;
