@@ -15,7 +15,7 @@ import socket
 import subprocess
 
 from .imapwire import Client, WireError
-from .process import LabError, Process, ensure_user, free_port, wait_until
+from .process import LabError, Process, ensure_user, enter_usr, free_port, wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # What Cyrus 3.6 does not take: messages of these kinds of lab.samples, and these characters in folder names.
@@ -72,11 +72,13 @@ class Cyrus:
     debian_names: everything below `INBOX.`, as Debian's imapd.conf has it; Cyrus's own default is `/` and no prefix.
     """
 
-    fmt = "cyrus"
+    formats = ("cyrus",)
+    profile = "cyrus"
+    usr = None  # another Debian's /usr: lab.debian13
 
-    def __init__(self, workdir, name, authority, user="mmdr", munge8bit=True, debian_names=False, fsync="optimized", extra="",
+    def __init__(self, workdir, name, authority, fmt="cyrus", user="mmdr", munge8bit=True, debian_names=False, fsync="optimized", extra="",
                  passwords=None):
-        self.workdir, self.name, self.authority, self.user = workdir, name, authority, user
+        self.workdir, self.name, self.authority, self.fmt, self.user = workdir, name, authority, fmt, user
         self.munge8bit, self.debian_names, self.fsync, self.extra = munge8bit, debian_names, fsync, extra
         self.host, self.port, self.plain_port = "127.0.0.1", free_port(), 0
         self.passwords = passwords or {"mirror": f"mirror-{name}-secret", "filler": f"filler-{name}-secret"}
@@ -88,7 +90,7 @@ class Cyrus:
     # --- set-up ---------------------------------------------------------------------------------
 
     def create(self):
-        subprocess.run([ROOT / "scripts/unpack-cyrus"], check=True, stdin=subprocess.DEVNULL)
+        self._provide()
         ensure_user(self.user)
         self.folder = self.workdir.folder(self.name)
         self.mail = self.workdir.folder(f"{self.name}/mail", self.user, 0o700)
@@ -96,7 +98,6 @@ class Cyrus:
             self.workdir.folder(f"{self.name}/mail/{part}", self.user, 0o700)
         self.run.mkdir(exist_ok=True)
         shutil.chown(self.run, self.user, self.user)
-        self._copy_programs()
         self.cert, key = self.authority.issue(f"imap-{self.name}")
         # imapd reads the key as the mail user.
         self.key = self.workdir.write(f"{self.name}/imap.key", pathlib.Path(key).read_text(), 0o600, self.user)
@@ -111,8 +112,10 @@ class Cyrus:
     def admin_password(self):
         return f"{ADMIN}-{self.name}-secret"
 
-    def _copy_programs(self):
-        """A copy that the mail user reaches wherever the clone is."""
+    def _provide(self):
+        """The programs, as a copy that the mail user reaches wherever the clone is."""
+        subprocess.run([ROOT / "scripts/unpack-cyrus"], check=True, stdin=subprocess.DEVNULL)
+        self.saslpasswd = ROOT / "build/cyrus/usr/sbin/saslpasswd2"
         self.bin, self.lib = self.workdir.folder("cyrus/bin"), self.workdir.folder("cyrus/lib")
         unpacked = ROOT / "build/cyrus/usr"
         for program in PROGRAMS:
@@ -123,8 +126,9 @@ class Cyrus:
                 shutil.copy2(library, self.lib)  # the file the link leads to, under the link's name
 
     def _set_password(self, login, password):
-        subprocess.run([ROOT / "build/cyrus/usr/sbin/saslpasswd2", "-f", self.sasldb, "-c", "-p", "-u", "localhost", login],
-                       input=password, text=True, check=True, capture_output=True)
+        subprocess.run([self.saslpasswd, "-f", self.sasldb, "-c", "-p", "-u", "localhost", login],
+                       input=password, text=True, check=True, capture_output=True,
+                       preexec_fn=self.usr and (lambda: enter_usr(self.usr)))
         shutil.chown(self.sasldb, self.user, self.user)
 
     def write_config(self):
@@ -161,10 +165,10 @@ class Cyrus:
 
     def start(self):
         if self.process is None:
-            env = {"CYRUS_USER": self.user, "LD_LIBRARY_PATH": str(self.lib)}
+            env = {"CYRUS_USER": self.user} | ({"LD_LIBRARY_PATH": str(self.lib)} if self.lib else {})
             self.process = Process(self.name, [str(self.bin / "master"), "-C", str(self.config), "-M", str(self.services),
                                                "-p", str(self.run / "master.pid"), "-D"],
-                                   self.log, user=self.user, env=env, stop_signal=signal.SIGTERM)
+                                   self.log, user=self.user, env=env, stop_signal=signal.SIGTERM, usr=self.usr)
             self.workdir.on_close(self.stop, self.process.ask)
         self.process.start()
         wait_until(lambda: self.greets() or not self.process.running(), f"Cyrus {self.name}", 20.0)

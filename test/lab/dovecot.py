@@ -14,7 +14,7 @@ import socket
 import subprocess
 import time
 
-from .process import LabError, Process, ensure_user, free_port, wait_until
+from .process import LabError, Process, ensure_user, enter_usr, free_port, wait_until
 
 LOCATIONS = {"maildir": "maildir:~/Maildir", "maildir-fs": "maildir:~/Maildir:LAYOUT=fs",
              "sdbox": "sdbox:~/sdbox", "mdbox": "mdbox:~/mdbox"}
@@ -143,6 +143,9 @@ class Dovecot:
     special_use: {folder: attribute}, made on login ("auto = create").
     """
 
+    formats = tuple(LOCATIONS)
+    usr = None  # another Debian's /usr: lab.debian13
+
     def __init__(self, workdir, name, authority, fmt="maildir", user="mmprod", mirror_read_only=False,
                  quota=None, disk=None, event_url=None, starttls=True, tls=True, special_use=None,
                  separator=None, fsync="optimized", extra="", passwords=None):
@@ -218,38 +221,45 @@ class Dovecot:
         self.write_users()
 
     def write_config(self):
+        self.config = self.folder / "dovecot.conf"
+        self.config.write_text(self._config_text())
+
+    def _write_rules(self):
+        rules = self.folder / "acl"
+        rules.write_text("* owner lrwstipekxa\n* user=filler lrwstipekxa\n* user=mirror lr\n")
+        return rules
+
+    def _special_use_text(self):
+        return "".join(f"  mailbox \"{folder}\" {{\n    special_use = {attribute}\n    auto = create\n  }}\n"
+                       for folder, attribute in self.special_use.items())
+
+    def _config_text(self):
         plugins, imap_plugins, plugin = [], [], []
         if self.mirror_read_only:
-            rules = self.folder / "acl"
-            rules.write_text("* owner lrwstipekxa\n* user=filler lrwstipekxa\n* user=mirror lr\n")
             plugins.append("acl")
-            plugin.append(f"  acl = vfile:{rules}")
+            plugin.append(f"  acl = vfile:{self._write_rules()}")
         if self.quota:
             plugins.append("quota")
             imap_plugins.append("imap_quota")
             plugin += ["  quota = count:User quota", "  quota_vsizes = yes", "  quota_grace = 0%%"]
-        special = "".join(f"  mailbox \"{folder}\" {{\n    special_use = {attribute}\n    auto = create\n  }}\n"
-                          for folder, attribute in self.special_use.items())
         extra = self.extra
         if self.event_url:
             extra += _EVENTS.format(url=self.event_url)
-        text = _CONFIG.format(
+        return _CONFIG.format(
             run=self.run, name=f"mm-{self.run.parent.name}-{self.name}", log=self.log, lmtp="",
             ssl="yes" if self.tls else "no", cert=self.cert, key=self.key,
             location=LOCATIONS[self.fmt], mail=self.mail, user=self.user, uid=self.uid, gid=self.gid,
             plugins=" ".join(plugins), imap_plugins=" ".join(imap_plugins), plugin="\n".join(plugin),
-            trusted=self.trusted_file, users=self.users_file, special_use=special, fsync=self.fsync,
+            trusted=self.trusted_file, users=self.users_file, special_use=self._special_use_text(), fsync=self.fsync,
             separator=f"separator = {self.separator}" if self.separator else "",
             plain_port=self.plain_port, port=self.port if self.tls else 0, extra=extra)
-        self.config = self.folder / "dovecot.conf"
-        self.config.write_text(text)
 
     # --- running --------------------------------------------------------------------------------
 
     def start(self):
         if self.process is None:
             self.process = Process(self.name, ["/usr/sbin/dovecot", "-F", "-c", self.config],
-                                   self.workdir.log(f"{self.name}-stderr"), stop_signal=signal.SIGTERM)
+                                   self.workdir.log(f"{self.name}-stderr"), stop_signal=signal.SIGTERM, usr=self.usr)
             self.workdir.on_close(self.stop, self.process.ask)
         # After SIGKILL the old helpers may hold the sockets and the pid file for a moment.
         end = time.monotonic() + 15.0
@@ -291,7 +301,7 @@ class Dovecot:
 
     def doveadm(self, *arguments, check=True):
         result = subprocess.run(["doveadm", "-c", str(self.config), *arguments], capture_output=True, text=True,
-                                cwd="/")
+                                cwd="/", preexec_fn=self.usr and (lambda: enter_usr(self.usr)))
         if check and result.returncode != 0:
             raise LabError(f"doveadm {' '.join(arguments)}: {result.stderr.strip()}")
         return result.stdout

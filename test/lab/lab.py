@@ -30,11 +30,21 @@ import socket
 
 from lab.ca import Authority
 from lab.cyrus import Cyrus
+from lab.debian13 import Cyrus310, Dovecot24
 from lab.dovecot import Dovecot
 from lab.postgres import Postgres
 from lab.process import USERS, LabError, Process, ensure_user, started_at, wait_until
 from lab.relay import RelayProcess
 from lab.workdir import Workdir
+
+SERVERS = {fmt: server for server in (Dovecot, Cyrus, Dovecot24, Cyrus310) for fmt in server.formats}
+
+
+def server_class(fmt):
+    try:
+        return SERVERS[fmt]
+    except KeyError as error:
+        raise LabError(f"no format {fmt!r}; there are: {' '.join(SERVERS)}") from error
 
 
 class Lab:
@@ -43,7 +53,7 @@ class Lab:
     def __init__(self, under, mailboxes=("1001", "1002", "1003"), keep=False, fsync=True, postgres=True,
                  production_format="maildir", dr_format="sdbox", production_read_only=True, relay=None, dr_relay=None,
                  production_options=None, dr_options=None):
-        """Formats: those of Dovecot, or "cyrus".  `relay`, `dr_relay`: True, or options of RelayProcess (hide, wire_log), for a
+        """Formats: those of the classes in SERVERS.  `relay`, `dr_relay`: True, or options of RelayProcess (hide, wire_log), for a
         relay in front."""
         self.workdir = Workdir(under, keep)
         for user in USERS:
@@ -51,16 +61,14 @@ class Lab:
         self.authority = Authority(self.workdir.folder("ca"))
         self.mailboxes = list(mailboxes)
         self.postgres = Postgres(self.workdir, fsync=fsync) if postgres else None
-        guard = {} if production_format == Cyrus.fmt else {"mirror_read_only": production_read_only}
+        guard = {} if issubclass(server_class(production_format), Cyrus) else {"mirror_read_only": production_read_only}
         self.production = self._make_server("production", production_format, "mmprod", guard | (production_options or {}))
         self.dr = self._make_server("dr", dr_format, "mmdr", dr_options or {})
         self.relay = self.dr_relay = None
         self._relays = {"relay": (relay, self.production), "dr_relay": (dr_relay, self.dr)}
 
     def _make_server(self, name, fmt, user, options):
-        if fmt == Cyrus.fmt:
-            return Cyrus(self.workdir, name, self.authority, user, **options)
-        return Dovecot(self.workdir, name, self.authority, fmt, user, **options)
+        return server_class(fmt)(self.workdir, name, self.authority, fmt, user, **options)
 
     def __enter__(self):
         return self.start()

@@ -215,7 +215,7 @@ class Mirror:
             login = getattr(server, "login", "mirror")
             self.lab.workdir.write(f"{self.name}/{side}.password", server.passwords[login] + "\n", 0o600)
             authority = self.lab.authority.cert
-            profile = "cyrus" if getattr(server, "fmt", None) == "cyrus" else self.profile
+            profile = getattr(server, "profile", None) or self.profile
             text += (f'[store.{side}]\nhost = {toml_text(host)}\nport = {port}\nprofile = "{profile}"\n'
                      f'login = {toml_text(login)}\npassword_file = "{side}.password"\n'
                      + (f"ca_file = {toml_text(str(authority))}\n" if authority else "")
@@ -241,7 +241,7 @@ class Mirror:
         lines = []
         compare.compare(self.store("production", "mirror"), self.store("dr", "mirror"),
                         list(owners or self.lab.mailboxes), expected, report=lines.append,
-                        part_b=unescaped if self.lab.dr.fmt == "cyrus" else None)
+                        part_b=unescaped if getattr(self.lab.dr, "profile", None) == "cyrus" else None)
         return lines
 
     def wait_settled(self, seconds=60.0):

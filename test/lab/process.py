@@ -17,6 +17,7 @@ import time
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _PR_SET_PDEATHSIG = 1
+_CLONE_NEWNS, _MS_BIND, _MS_REC, _MS_PRIVATE = 0x20000, 0x1000, 0x4000, 0x40000
 
 # The accounts of the lab.  Each store has its own mail user, the daemon has a third.
 USERS = ("mmprod", "mmdr", "mirrord-test")
@@ -113,15 +114,27 @@ def started_at(pid):
         return None
 
 
+def enter_usr(usr):
+    """For a fresh child (preexec_fn), as root: from here on /usr is `usr`, another Debian's, and all else is as it was.  The
+    mount is seen by this process and its children alone and goes with the last of them."""
+    def check(result):
+        if result != 0:
+            raise OSError(ctypes.get_errno(), f"/usr cannot be {usr}")
+
+    check(_libc.unshare(_CLONE_NEWNS))
+    check(_libc.mount(None, b"/", None, ctypes.c_ulong(_MS_REC | _MS_PRIVATE), None))
+    check(_libc.mount(os.fsencode(usr), b"/usr", None, ctypes.c_ulong(_MS_BIND), None))
+
+
 class Process:
-    """One child.  `user` runs it unprivileged; output goes to `log`."""
+    """One child.  `user` runs it unprivileged; output goes to `log`; `usr`: see enter_usr."""
 
     def __init__(self, name, argv, log, user=None, env=None, cwd="/", stop_signal=signal.SIGTERM,
-                 orphan_signal=None, groups=()):
+                 orphan_signal=None, groups=(), usr=None):
         self.name, self.argv, self.log, self.user = name, list(argv), str(log), user
         self.env, self.cwd, self.stop_signal = env, cwd, stop_signal
         self.orphan_signal = orphan_signal or stop_signal
-        self.groups = groups
+        self.groups, self.usr = groups, usr
         self.child = None
         self.asked = False
 
@@ -134,14 +147,22 @@ class Process:
             raise LabError(f"{self.name} is already running")
         self.asked = False
         orphan = int(self.orphan_signal)
-
-        def before_exec():
-            _libc.prctl(_PR_SET_PDEATHSIG, orphan, 0, 0, 0)
-
         options = {}
         if self.user:
             entry = pwd.getpwnam(self.user)
             options = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": list(self.groups)}
+        identity = options if self.usr else {}
+        options = {} if self.usr else options
+
+        def before_exec():
+            if self.usr:  # before the rights for it go
+                enter_usr(self.usr)
+            if identity:
+                os.setgroups(identity["extra_groups"])
+                os.setgid(identity["group"])
+                os.setuid(identity["user"])
+            _libc.prctl(_PR_SET_PDEATHSIG, orphan, 0, 0, 0)
+
         env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/nonexistent"}
         env.update(self.env or {})
         with open(self.log, "ab") as log:
