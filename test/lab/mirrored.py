@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A pair of stores through all of it: every kind of message and change, one kill -9 in the middle, both stores equal, and then a
-pass that writes nothing."""
+"""What every pair of stores goes through, whatever the servers."""
 
 import random
 import threading
 import time
 
-from lab import fill
+from lab import fill, samples
 from lab.cyrus import Cyrus
 from lab.lab import Lab, server_class
 from lab.mirrord import Mirror, build_folder
@@ -25,7 +24,8 @@ def make_lab(production, dr, owners, **options):
 
 
 def mirrored(production, dr, refused_kinds=(), refused_characters="", also=None):
-    """What a store refuses is left out.  `also(lab, mirror)`: more to check at the end."""
+    """Every kind of message and change, one kill -9 in the middle, both stores equal, and then a pass that writes nothing.
+    What a store refuses is left out.  `also(lab, mirror)`: more to check at the end."""
     with make_lab(production, dr, OWNERS) as lab, Mirror(lab) as mirror:
         store, refused = mirror.store("production"), {"refused_kinds": refused_kinds, "refused_characters": refused_characters}
         state, _ = fill.fill(store, OWNERS, 40, 2_000_000, SEED, 2, **refused)
@@ -45,4 +45,27 @@ def mirrored(production, dr, refused_kinds=(), refused_characters="", also=None)
         assert not mirror.status()["problems"], mirror.status()["problems"]
         if also:
             also(lab, mirror)
+        mirror.assert_production_untouched()
+
+
+def told_at_once(production, dr, by, not_by, folder="Kept", **options):
+    """No poll is due meanwhile, so that the command `by` alone can tell of what changes on production: IDLE in INBOX, NOTIFY in
+    any folder."""
+    with make_lab(production, dr, ["1001"], **options) as lab, Mirror(lab, {"watch_poll": "10m"}) as mirror:
+        with mirror.store("production").connect("1001") as client:
+            client.command(f'CREATE "{folder}"')
+            client.command(f'SUBSCRIBE "{folder}"')
+            mirror.configure()
+            mirror.wait_equal(30)
+            totals = lab.relay.totals()["totals"]
+            assert totals.get(by) and not totals.get(not_by), totals
+            for number, place in enumerate(["INBOX", folder] if by == "NOTIFY" else ["INBOX"]):
+                client.append(place, [(samples.make("text", random.Random(SEED + number)).body, [], None)])
+                mirror.wait_equal(30)
+                client.select(place)
+                client.command("UID STORE 1 +FLAGS (\\Flagged $label1)")
+                mirror.wait_equal(30)
+                client.command("UID STORE 1 +FLAGS (\\Deleted)")
+                client.command("UID EXPUNGE 1")
+                mirror.wait_equal(30)
         mirror.assert_production_untouched()

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Checks the lab itself on real servers: what a test relies on must be so.   selftest.py [--dir BUILD_FOLDER]
+"""Checks the lab itself on real servers: what a test relies on must be so.   selftest.py [--dir BUILD_FOLDER] [--only NAME]
 
 Prints a line per check and "N passed, N failed".
 """
@@ -360,8 +360,8 @@ def the_event_exporter_posts_changes(lab):
 def the_command_cleans_up_even_when_killed(lab):
     folder = lab.workdir.folder("inner")
     for number in (signal.SIGTERM, signal.SIGKILL):
-        subprocess.run([HERE / "lab.py", "up", "--dir", folder, "--detach", "--mailboxes", "2"], check=True,
-                       stdout=subprocess.DEVNULL)
+        subprocess.run([HERE / "lab.py", "up", "--dir", folder, "--detach", "--mailboxes", "2", "--production-format",
+                        lab.production.fmt, "--dr-format", lab.dr.fmt], check=True, stdout=subprocess.DEVNULL)
         about = json.loads((folder / "lab.json").read_text())
         pids = [about["pid"], *tree_of(about["pid"])]
         started = {pid: started_at(pid) for pid in pids}
@@ -381,9 +381,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dir", default=tempfile.gettempdir())
     parser.add_argument("--only", help="a part of the check's name")
+    parser.add_argument("--production-format", default="maildir")
+    parser.add_argument("--dr-format", default="sdbox")
     options = parser.parse_args()
     passed = failed = 0
-    with Lab(options.dir, ("1001", "1002"), relay=True) as lab:
+    with Lab(options.dir, ("1001", "1002"), relay=True, production_format=options.production_format,
+             dr_format=options.dr_format) as lab:
         for function in CHECKS:
             if options.only and options.only not in function.__name__:
                 continue
