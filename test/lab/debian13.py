@@ -106,6 +106,7 @@ protocol imap {{
 {extra}
 """
 
+# The file, though 2.4 calls it deprecated: `acl user=filler { ... }` of the settings does not let a trusted login CREATE.
 # acl_user: with 2.4.1's own %{master_user} the trusted login has the owner's rights, whichever way it logs in.
 _ACL = """
 mail_plugins = acl
