@@ -240,7 +240,8 @@ Task<void> copy_these(Pass& pass, FolderWork& folder, std::vector<base::Uid> tod
       pass.again = pass.again_full = true;
       co_return;
     }
-    for (const auto& range : not_given(std::move(uids), items).ranges())
+    const auto missing = not_given(std::move(uids), items);  // named: its ranges would not outlive it
+    for (const auto& range : missing.ranges())
       folder.unread.add(base::Uid{range.first}, base::Uid{range.second});
     const auto limit = pass.target->append_limit();
     for (auto& window : plan::cut_windows(std::move(items), pass.world.settings.window)) {
