@@ -39,7 +39,8 @@ Task<bool> holds_others(Pass& pass, const FolderWork& folder) {
 
 Task<FactsAndWitness> read_facts_and_witness(Pass& pass, FolderWork& folder, base::UidSet uids,
                                              plan::GreetingRule rule) {
-  const auto witness = folder.row.witness;
+  // Its own copy may be what the target lost: then it is to be copied, and no witness.
+  const auto witness = uids.contains(folder.row.witness) ? base::Uid{} : folder.row.witness;
   base::UidSet mapped;
   if (base::raw(witness) != 0) {
     uids.add(witness);
