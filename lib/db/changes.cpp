@@ -57,13 +57,19 @@ Task<void> close_step(Pool& pool, StepId step) {
   co_await transact(pool, Commit::relaxed, [&](Transaction& tx) { delete_step(tx, step); });
 }
 
+// The server may still do what was sent: ten seconds from now the next complete compare looks again.
 void close_recovered(Transaction& tx, const Fence& fence) {
-  tx.exec_params(
+  const auto closed = tx.exec_params(
       "with left_open as (delete from step where mailbox_id = $1 and epoch < $2 returning *) "
       "insert into history (link_id, mailbox_id, folder_name, kind, before, run_id, reason, epoch) "
       "select $3, mailbox_id, '', 'step.recovered', kind || ' ' || detail::text, run_id, 'recovery', epoch "
       "from left_open",
       num(fence.mailbox), num(fence.epoch), num(fence.link));
+  if (closed.affected_rows() > 0)
+    tx.exec_params(
+        "update mailbox set review_due_at = least(review_due_at, now() + interval '10 s'), "
+        "rebuild_due_at = least(rebuild_due_at, now() + interval '10 s') where id = $1",
+        num(fence.mailbox));
 }
 
 Task<void> save_flag_results(Pool& pool, Fence fence, FolderKey key, StepId step, std::string folder_name,

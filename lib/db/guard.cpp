@@ -6,6 +6,26 @@
 
 namespace mirror::db {
 
+namespace {
+
+// The mailboxes of folders whose deletions were released become dirty; how many.
+std::size_t raise_released(Transaction& tx, const pqxx::result& folders) {
+  if (folders.empty()) return 0;
+  ArrayText ids;
+  for (const auto& row : folders) ids.add(row[0].as<std::string>());
+  const auto raised = tx.exec_params(
+      "insert into dirty (mailbox_id, generation, cause, class, full_compare) "
+      "select m.id, nextval('dirty_generation'), 'deletion.due', 0, true from mailbox m where m.participates "
+      "and m.id in (select mailbox_id from folder where id = any($1::bigint[])) "
+      "on conflict (mailbox_id) do update set generation = excluded.generation, full_compare = true, "
+      "last_seen = now(), due_at = least(dirty.due_at, now())",
+      ids.done());
+  if (raised.affected_rows() > 0) tx.exec("select pg_notify('mirrord_wake', 'dirty')");
+  return static_cast<std::size_t>(raised.affected_rows());
+}
+
+}  // namespace
+
 PairArrays pair_arrays(const std::vector<RemovalResult>& pairs) {
   ArrayText source, target;
   for (const auto& pair : pairs) {
@@ -94,17 +114,42 @@ Task<void> drop_held(Pool& pool, FolderKey key, UidSet sources) {
 
 Task<std::size_t> release_due_removals(Pool& pool) {
   co_return co_await transact(pool, [&](Transaction& tx) {
-    const auto raised = tx.exec(
-        "with due as (update held_deletion set released_at = now() where due_at <= now() and released_at is "
-        "null returning folder_id) "
-        "insert into dirty (mailbox_id, generation, cause, class, full_compare) "
-        "select m.id, nextval('dirty_generation'), 'deletion.due', 0, true from mailbox m where "
-        "m.participates and exists (select 1 from due join folder f on f.id = due.folder_id where "
-        "f.mailbox_id = m.id) "
-        "on conflict (mailbox_id) do update set generation = excluded.generation, full_compare = true, "
-        "last_seen = now(), due_at = least(dirty.due_at, now())");
-    if (raised.affected_rows() > 0) tx.exec("select pg_notify('mirrord_wake', 'dirty')");
-    return static_cast<std::size_t>(raised.affected_rows());
+    const auto due = tx.exec(
+        "update held_deletion set released_at = now() where due_at <= now() and released_at is null "
+        "returning folder_id");
+    return raise_released(tx, due);
+  });
+}
+
+Task<std::size_t> release_moved(Pool& pool, Fence fence, std::vector<base::Likeness> arrived) {
+  ArrayText size, date, hash;
+  for (const auto& one : arrived) {
+    size.add(static_cast<std::int64_t>(one.size));
+    date.add(static_cast<std::int64_t>(one.date));
+    hash.add(static_cast<std::int64_t>(one.message_id_hash));
+  }
+  const std::string sizes = size.done(), dates = date.done(), hashes = hash.done();
+  co_return co_await transact(pool, [&](Transaction& tx) {
+    require_epoch(tx, fence);
+    const auto moved = tx.exec_params(
+        "with arrived as (select *, row_number() over (partition by size, date, hash) as nth "
+        "  from unnest($2::bigint[], $3::bigint[], $4::bigint[]) x(size, date, hash)), "
+        "held as (select h.folder_id, h.source_uidvalidity, h.source_uid, m.size, m.internaldate as date, "
+        "  m.message_id_hash as hash, row_number() over (partition by m.size, m.internaldate, "
+        "  m.message_id_hash order by h.held_at, h.source_uid) as nth "
+        "  from folder f join held_deletion h on h.folder_id = f.id join message m on m.folder_id = "
+        "  h.folder_id and m.source_uidvalidity = h.source_uidvalidity and m.source_uid = h.source_uid "
+        "  where f.mailbox_id = $1 and h.released_at is null and h.scope <> 'delay') "
+        "update held_deletion h set released_at = now() from held join arrived using (size, date, hash, nth) "
+        "where h.folder_id = held.folder_id and h.source_uidvalidity = held.source_uidvalidity and "
+        "h.source_uid = held.source_uid returning h.folder_id",
+        num(fence.mailbox), sizes, dates, hashes);
+    if (raise_released(tx, moved) > 0)
+      tx.exec_params(
+          "select add_event('guard.released', 'info', '', (select name from mailbox where id = $1), "
+          "nullif($2, 0), '', jsonb_build_object('deletions', $3::bigint, 'reason', 'moved'))",
+          num(fence.mailbox), num(fence.run), static_cast<std::int64_t>(moved.size()));
+    return static_cast<std::size_t>(moved.size());
   });
 }
 

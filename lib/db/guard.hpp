@@ -32,5 +32,8 @@ Task<UidSet> released_removals(Pool& pool, FolderKey key);
 Task<void> drop_held(Pool& pool, FolderKey key, UidSet sources);
 // Releases those whose time has come: their mailboxes become dirty. How many mailboxes.
 Task<std::size_t> release_due_removals(Pool& pool);
+// Releases what this pass has stored elsewhere in the mailbox, one for one: messages that moved while two
+// passes looked (RENAME of INBOX, RFC 9051 6.3.6). What only waits for its time waits on. How many deletions.
+Task<std::size_t> release_moved(Pool& pool, Fence fence, std::vector<base::Likeness> arrived);
 
 }  // namespace mirror::db

@@ -58,6 +58,7 @@ Task<bool> rename_on_target(Pass& pass, base::FolderId folder, const plan::Renam
 }
 
 constexpr std::string_view k_parked = "mirrord-rename-";
+constexpr std::string_view k_leaving = "mirrord-leaving-";
 
 // Where a record's folder is now: a rename sent before a crash may be done, or stand half-way under a parked
 // name.
@@ -127,10 +128,35 @@ std::vector<Confirmed> with_names(const Pass& pass, const plan::FolderPlan& plan
   return confirmed;
 }
 
+// Holding names of folders that no record claims. The server did such a RENAME long after its connection had
+// ended: what it took is the folder that had the name by then.
+std::vector<std::string> nameless(const Pass& pass) {
+  std::vector<std::string> names;
+  for (const auto& folder : pass.on_target)
+    if (folder.selectable && folder.name.starts_with(k_leaving) &&
+        std::none_of(pass.records.begin(), pass.records.end(),
+                     [&](const auto& record) { return holding_name(record.id) == folder.name; }))
+      names.push_back(folder.name);
+  return names;
+}
+
+// The one folder of that UIDVALIDITY that the target does not list; nullptr when there is none, or more.
+const db::FolderRecord* missing_folder(const Pass& pass, base::UidValidity uidvalidity) {
+  const db::FolderRecord* found = nullptr;
+  for (const auto& record : pass.records) {
+    if (base::raw(uidvalidity) == 0 || record.target_uidvalidity != uidvalidity ||
+        find_on_target(pass, record.target_name) != nullptr)
+      continue;
+    if (found != nullptr) return nullptr;
+    found = &record;
+  }
+  return found;
+}
+
 }  // namespace
 
 std::string holding_name(base::FolderId folder) {
-  return fmt::format("mirrord-leaving-{}", folder);
+  return fmt::format("{}{}", k_leaving, folder);
 }
 
 Task<void> restore_holding_names(Pass& pass) {
@@ -140,6 +166,14 @@ Task<void> restore_holding_names(Pass& pass) {
         find_on_target(pass, back.to) != nullptr)
       continue;
     if (co_await rename_on_target(pass, record.id, back)) move_on_target(pass, back);
+  }
+  for (const auto& name : nameless(pass)) {
+    const auto status = co_await pass.target->status(name);
+    const auto* record =
+        status ? missing_folder(pass, status->uidvalidity.value_or(base::UidValidity{})) : nullptr;
+    if (record == nullptr) continue;
+    const plan::RenameStep back{name, record->target_name};
+    if (co_await rename_on_target(pass, record->id, back)) move_on_target(pass, back);
   }
 }
 

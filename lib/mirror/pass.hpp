@@ -118,7 +118,9 @@ struct Pass {
 // folder_lists.cpp: LIST both sides, plan names, create, rename, subscribe.
 Task<void> gather_folders(Pass& pass);
 Task<void> settle_subscriptions(Pass& pass);
-// vanished.cpp: folders gone from the source, after all appends.
+// vanished.cpp: folders gone from the source, after all appends. plan_vanished leaves in pass.vanished those
+// that are, by the source's own word, and puts their messages up for removal.
+Task<void> plan_vanished(Pass& pass);
 Task<void> remove_vanished(Pass& pass);
 // look.cpp: EXAMINE and SELECT, views, plan. false: the folder is left for later.
 Task<bool> look_at(Pass& pass, FolderWork& folder, bool complete);

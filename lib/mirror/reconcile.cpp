@@ -90,23 +90,6 @@ Task<void> sync_folder_guarded(Pass& pass, FolderWork& folder) {
   }
 }
 
-Task<void> plan_vanished(Pass& pass) {
-  if (pass.vanished.empty()) co_return;
-  const auto records = co_await db::load_folders(pass.world.pool, pass.item.mailbox);
-  for (const auto& row : pass.vanished) {
-    const auto record =
-        std::find_if(records.begin(), records.end(), [&](const auto& r) { return r.id == row.id; });
-    if (record == records.end()) continue;
-    FolderWork folder;
-    folder.row = *record;
-    for (const auto& mapped : co_await db::load_rows(pass.world.pool, folder.key()))
-      folder.removals.push_back({mapped.source, mapped.target});
-    co_await find_orphans(pass, folder);
-    folder.trouble = true;  // no checkpoint for a folder that goes
-    if (folder.wants_removals()) pass.folders.push_back(std::move(folder));
-  }
-}
-
 db::Checkpoint checkpoint_of(const FolderWork& folder) {
   db::Checkpoint c;
   c.folder = folder.row.id;
@@ -229,7 +212,11 @@ Task<PassResult> reconcile(World& world, db::WorkItem item, bool dry_run) {
   pass.fence.epoch = pass.item.epoch;
   pass.fence.reason = pass.item.cause;
   pass.fence.lease_left = 2 * world.settings.send_within;
-  if (pass.item.cause == "echo") world.sessions.forget(pass.item.source_store, pass.item.name);
+  // What a session of before lists may be older than what the store has; so the compare of a day uses new
+  // ones.
+  const bool of_a_day = pass.full && pass.item.cause == "review";
+  if (of_a_day || pass.item.cause == "echo") world.sessions.forget(pass.item.source_store, pass.item.name);
+  if (of_a_day) world.sessions.forget(pass.item.target_store, pass.item.target_name);
   pass.source = co_await borrow(world, pass.item.source_store, pass.item.name);
   pass.target = co_await borrow(world, pass.item.target_store, pass.item.target_name);
   auto start = co_await db::begin_pass(world.pool, pass.fence);

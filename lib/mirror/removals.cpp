@@ -77,9 +77,9 @@ bool under_an_inbox_of_before(const Doomed& doomed) {
                      [&](const auto& row) { return !doomed.released.contains(row.source); });
 }
 
-// Deletions that were held before stay held, unless released; new ones are judged together. How many of those
-// that may go count towards the limits of a day.
-Task<std::uint64_t> guard(Pass& pass, std::vector<Doomed>& doomed) {
+// Deletions that were held before stay held, unless released; new ones are judged together. Those counted, of
+// what may go, count towards the limits of a day; the appends left unpaired may explain what was held before.
+Task<plan::GuardVerdict> guard(Pass& pass, std::vector<Doomed>& doomed) {
   plan::GuardInput input;
   input.added = pass.added;
   for (const auto& folder : pass.folders) input.mapped += folder.row.mapped + folder.orphans.size();
@@ -91,13 +91,24 @@ Task<std::uint64_t> guard(Pass& pass, std::vector<Doomed>& doomed) {
     input.inbox_anew |= under_an_inbox_of_before(one);
   }
   co_await add_removed_lately(pass, input);
-  const auto verdict = plan::judge_removals(input, guard_limits(*pass.link));
+  auto verdict = plan::judge_removals(input, guard_limits(*pass.link));
   const auto delay = pass.link->deletion_delay;
-  if (!verdict.hold && delay.count() == 0) co_return verdict.counted;
+  if (!verdict.hold && delay.count() == 0) co_return verdict;
   db::Hold hold{verdict.scope == plan::HoldScope::link ? "link" : "mailbox", verdict.reason, {}, 0};
   if (!verdict.hold) hold = {"delay", "deletion_delay", delay, verdict.counted};
   co_await hold_rest(pass, doomed, std::move(hold));
-  co_return 0;
+  verdict.counted = 0;
+  verdict.unpaired = std::move(input.added);
+  co_return verdict;
+}
+
+// A pass that looked at one folder before a move and at the other after it saw a loss alone, and held it.
+Task<void> release_moved(Pass& pass, std::vector<plan::Likeness> arrived) {
+  const bool any_held = std::any_of(pass.records.begin(), pass.records.end(), [](const auto& record) {
+    return !record.held.empty() || !record.orphans.empty();
+  });
+  if (pass.dry_run || arrived.empty() || !(any_held || pass.counts.held > 0)) co_return;
+  co_await db::release_moved(pass.world.pool, pass.fence, std::move(arrived));
 }
 
 // The target's message is the one we stored: size and date as read back, or as sent where nothing was read
@@ -182,9 +193,11 @@ Task<void> find_orphans(Pass& pass, FolderWork& folder) {
 
 Task<void> apply_removals(Pass& pass) {
   auto doomed = co_await load_doomed(pass);
-  if (doomed.empty()) co_return;
-  std::uint64_t counted = co_await guard(pass, doomed);
-  for (auto& one : doomed) co_await remove_from(pass, one, counted);
+  plan::GuardVerdict verdict;
+  verdict.unpaired = pass.added;
+  if (!doomed.empty()) verdict = co_await guard(pass, doomed);
+  for (auto& one : doomed) co_await remove_from(pass, one, verdict.counted);
+  co_await release_moved(pass, std::move(verdict.unpaired));
 }
 
 }  // namespace mirror::engine

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Folders that are gone from the source: what we mirrored is expunged, the folder goes only if nothing else
-// is in it.
+// Folders that are gone from the source: each is asked whether it is, then what we mirrored is expunged, and
+// the folder goes only if nothing else is in it.
 
 #include "base/fault.hpp"
 #include "mirror/folder_steps.hpp"
@@ -89,6 +89,30 @@ Task<void> report_left(Pass& pass, const db::FolderRecord& record) {
 }
 
 }  // namespace
+
+Task<void> plan_vanished(Pass& pass) {
+  if (pass.vanished.empty()) co_return;
+  const auto records = co_await db::load_folders(pass.world.pool, pass.item.mailbox);
+  std::vector<plan::FolderRow> gone;
+  for (const auto& row : pass.vanished) {
+    const auto record =
+        std::find_if(records.begin(), records.end(), [&](const auto& r) { return r.id == row.id; });
+    if (record == records.end()) continue;
+    if (!co_await really_gone(pass, row)) {
+      pass.note(Failure("MRD-MIR-013", record->source_name));
+      continue;
+    }
+    gone.push_back(row);
+    FolderWork folder;
+    folder.row = *record;
+    for (const auto& mapped : co_await db::load_rows(pass.world.pool, folder.key()))
+      folder.removals.push_back({mapped.source, mapped.target});
+    co_await find_orphans(pass, folder);
+    folder.trouble = true;  // no checkpoint for a folder that goes
+    if (folder.wants_removals()) pass.folders.push_back(std::move(folder));
+  }
+  pass.vanished = std::move(gone);
+}
 
 Task<void> remove_vanished(Pass& pass) {
   if (pass.vanished.empty()) co_return;

@@ -4,24 +4,51 @@
 stores equal, and then a pass that writes nothing."""
 
 import pathlib
+import random
 import sys
 
 sys.path[0] = str(pathlib.Path(__file__).resolve().parent.parent)
 
+from lab import samples
 from lab.cases import Cases
-from lab.mirrored import mirrored
+from lab.mirrored import OWNERS, SEED, mirrored
+from lab.process import wait_until
 
 cases = Cases()
 
 
+def guard_events(mirror):
+    return mirror.try_ctl("events", "--limit", "200", "--type", "guard.*")[1]
+
+
+def rename_inbox(lab, mirror):
+    """Its messages move to the new name, and INBOX is another one, with another UIDVALIDITY (RFC 9051 6.3.6; a Maildir cannot).
+    Where the new name is not listed at once, what INBOX has lost is held until it is. Nobody else may be in that INBOX meanwhile:
+    Dovecot makes it anew for each who asks at that moment, and all but one lose theirs."""
+    late = [samples.make("text", random.Random(f"{SEED} {when}")).body for when in ("before", "after")]
+    mirror.stop()
+    lab.relay.misbehave({"at": "server", "line": r"^\* LIST .*renamed", "drop": True})
+    with mirror.store("production").connect(OWNERS[0]) as client:
+        client.command("RENAME INBOX renamed")
+        client.append("INBOX", [(late[0], [], None)])
+        mirror.start()
+        wait_until(lambda: "guard.held" in guard_events(mirror), "the loss to be held", 30.0, 0.1)
+        lab.relay.misbehave()
+        client.append("INBOX", [(late[1], [], None)])
+    mirror.wait_equal(60)
+    assert "moved" in guard_events(mirror), guard_events(mirror)
+    mirror.quiet_pass()
+    assert mirror.status()["counts"]["held"] == 0
+
+
 @cases.add
 def mdbox_to_maildir(_):
-    mirrored("mdbox", "maildir")
+    mirrored("mdbox", "maildir", also=rename_inbox)
 
 
 @cases.add
 def sdbox_to_mdbox(_):
-    mirrored("sdbox", "mdbox")
+    mirrored("sdbox", "mdbox", also=rename_inbox)
 
 
 @cases.add

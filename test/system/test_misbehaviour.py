@@ -105,6 +105,10 @@ def appends(mirror):
     return mirror.lab.dr_relay.totals()["totals"].get("APPEND", 0)
 
 
+def expunges(mirror):
+    return mirror.lab.dr_relay.totals()["totals"].get("UID EXPUNGE", 0)
+
+
 def appends_in(mirror, seconds):
     before = appends(mirror)
     time.sleep(seconds)
@@ -223,6 +227,22 @@ def a_date_that_dr_clamps_is_told_once_and_not_copied_again(mirror):
     assert appends_in(mirror, 4.0) == 0
     well_again(mirror)
     accept_altered(mirror)
+
+
+@cases.add
+def a_folder_that_is_there_but_not_listed_loses_nothing(mirror):
+    """What a server lists may be older than what it has: the folder itself is asked before anything of it goes (law 5)."""
+    with mirror.store("production").connect(OWNER) as client:
+        client.command("CREATE Unlisted")
+    deposit(mirror, "unlisted 1", "unlisted 2", folder="Unlisted")
+    mirror.wait_equal(60)
+    production_does(mirror, {"at": "server", "line": r"^\* LIST .*Unlisted", "drop": True})
+    sent = expunges(mirror)
+    mirror.ctl("resync", "--all", "--wait", codes=(0, 5), timeout=120)
+    told(mirror, "MRD-MIR-013")
+    assert expunges(mirror) == sent and on_dr(mirror, "Unlisted") == 2
+    well_again(mirror)
+    no_problem_left(mirror)
 
 
 @cases.add
@@ -424,6 +444,30 @@ def a_send_that_the_server_does_long_after_we_left(mirror):
     assert on_dr(mirror) == there + 1
     kinds = [row["kind"] for row in mirror.ctl("mailbox", "history", OWNER)["items"]]
     assert kinds.count("message.late_copy_removed") == 1, kinds
+
+
+def folders_of(mirror, side):
+    with mirror.store(side).connect(OWNER) as client:
+        return {name for name, _, _ in client.list()}
+
+
+@cases.add
+def a_rename_that_the_server_does_long_after_we_left(mirror):
+    """It takes the folder that has the name by then out of the way, and nothing tells of it: the pass that found our step open
+    has another one look once more."""
+    with mirror.store("production").connect(OWNER) as client:
+        client.command("CREATE Passing")
+        deposit(mirror, "passing", folder="Passing")
+        mirror.wait_equal(60)
+        dr_does(mirror, {"at": "client", "line": r"^\S+ RENAME ", "times": 1, "stall": 12.0})
+        client.command("DELETE Passing")
+        wait_until(lambda: "Passing" not in folders_of(mirror, "dr"), "the second RENAME, and DELETE", 30.0, 0.05)
+        client.command("CREATE Passing")
+        deposit(mirror, "passed", folder="Passing")
+        mirror.wait_equal(60)
+    wait_until(lambda: "Passing" not in folders_of(mirror, "dr"), "the late one", 30.0, 0.05)
+    wait_until(lambda: "Passing" in folders_of(mirror, "dr"), "the folder to be back", 30.0, 0.1)
+    mirror.wait_equal(60)
 
 
 @cases.add

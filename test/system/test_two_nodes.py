@@ -91,9 +91,15 @@ def deposit(nodes, folder, name):
 
 
 def writes(nodes):
-    """What changed DR: each command that could, but for SELECT, which is how DR is looked at."""
+    """What changed DR: each command that could, but for SELECT, which is how DR is looked at, and for APPEND: a command that never
+    ended changes nothing, so that DR's own count tells of those that did."""
     counts = writes_in(nodes.lab.dr_relay.totals()["totals"])
     counts.pop("SELECT", None)
+    counts.pop("APPEND", None)
+    with nodes.first.store("dr").connect(STILL) as client:
+        for name, _, attributes in client.list():
+            if not attributes & {"\\Noselect", "\\NonExistent"}:
+                counts[f"UIDNEXT of {name}"] = client.select(name, examine=True)["uidnext"]
     return counts
 
 

@@ -25,6 +25,7 @@ GuardVerdict judge_removals(const GuardInput& input, const GuardLimits& limits) 
     else
       ++verdict.counted;
   }
+  for (const auto& [one, times] : added) verdict.unpaired.insert(verdict.unpaired.end(), times, one);
   const std::uint64_t today = verdict.counted + input.removed_today;
   const std::uint64_t base = input.mapped + input.removed_today;
   const bool many = today > limits.count;
