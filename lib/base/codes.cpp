@@ -267,6 +267,13 @@ constexpr auto k_codes = std::to_array<Code>({
     {"MRD-MIR-023", Scope::mailbox, Retry::later, "more foreign messages than may be removed at once",
      "They stay. Look at them (mirrorctl mailbox show NAME); then raise the link's guard_count or "
      "guard_percent for a while, or set its foreign_policy to keep."},
+    {"MRD-MIR-024", Scope::folder, Retry::later, "a folder is not listed on the source, but it is there",
+     "Nothing of it is removed, and a fresh session asks again. If it goes on, repair the source's list of "
+     "folders (doveadm force-resync, ctl_mboxlist, reconstruct)."},
+    {"MRD-MIR-025", Scope::folder, Retry::later,
+     "a folder of the target stands under a name it was to leave by",
+     "It may be any of those that are missing, so none of them is made anew. Rename it by hand; mirrorctl "
+     "mailbox diff shows what is missing."},
     {"MRD-NET-001", Scope::store, Retry::later, "the server cannot be reached",
      "Check that the server runs, host and port, and firewalls between: mirrorctl store test shows each "
      "step."},

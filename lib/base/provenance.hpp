@@ -3,7 +3,6 @@
 
 // What the mirror remembers of a message: plain data that the planners (pure) and the database room share.
 
-#include <compare>
 #include <cstdint>
 #include <optional>
 
@@ -24,14 +23,6 @@ struct MapRow {
   std::int64_t target_date = 0;
   std::optional<Digest> digest;
   bool greeting = false;
-};
-
-// By what a message is known again in another folder, where it has another UID.
-struct Likeness {
-  std::uint64_t size = 0;
-  std::int64_t date = 0;  // unix seconds
-  std::int64_t message_id_hash = 0;
-  auto operator<=>(const Likeness&) const = default;
 };
 
 }  // namespace mirror::base

@@ -57,15 +57,16 @@ Task<void> close_step(Pool& pool, StepId step) {
   co_await transact(pool, Commit::relaxed, [&](Transaction& tx) { delete_step(tx, step); });
 }
 
-// The server may still do what was sent: ten seconds from now the next complete compare looks again.
+// The server may still do what was sent, and nothing tells of a folder that goes then: ten seconds from now a
+// complete compare looks again.
 void close_recovered(Transaction& tx, const Fence& fence) {
   const auto closed = tx.exec_params(
       "with left_open as (delete from step where mailbox_id = $1 and epoch < $2 returning *) "
       "insert into history (link_id, mailbox_id, folder_name, kind, before, run_id, reason, epoch) "
       "select $3, mailbox_id, '', 'step.recovered', kind || ' ' || detail::text, run_id, 'recovery', epoch "
-      "from left_open",
+      "from left_open returning before like 'folder.%'",
       num(fence.mailbox), num(fence.epoch), num(fence.link));
-  if (closed.affected_rows() > 0)
+  if (std::any_of(closed.begin(), closed.end(), [](const auto& row) { return row[0].template as<bool>(); }))
     tx.exec_params(
         "update mailbox set review_due_at = least(review_due_at, now() + interval '10 s'), "
         "rebuild_due_at = least(rebuild_due_at, now() + interval '10 s') where id = $1",

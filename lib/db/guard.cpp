@@ -121,30 +121,28 @@ Task<std::size_t> release_due_removals(Pool& pool) {
   });
 }
 
-Task<std::size_t> release_moved(Pool& pool, Fence fence, std::vector<base::Likeness> arrived) {
-  ArrayText size, date, hash;
-  for (const auto& one : arrived) {
-    size.add(static_cast<std::int64_t>(one.size));
-    date.add(static_cast<std::int64_t>(one.date));
-    hash.add(static_cast<std::int64_t>(one.message_id_hash));
-  }
-  const std::string sizes = size.done(), dates = date.done(), hashes = hash.done();
+Task<std::size_t> release_moved(Pool& pool, Fence fence, std::vector<base::Digest> arrived,
+                                std::chrono::seconds delay) {
+  ArrayText digests;
+  for (const auto& digest : arrived) digests.add_octets(digest.data(), digest.size());
   co_return co_await transact(pool, [&](Transaction& tx) {
     require_epoch(tx, fence);
     const auto moved = tx.exec_params(
-        "with arrived as (select *, row_number() over (partition by size, date, hash) as nth "
-        "  from unnest($2::bigint[], $3::bigint[], $4::bigint[]) x(size, date, hash)), "
-        "held as (select h.folder_id, h.source_uidvalidity, h.source_uid, m.size, m.internaldate as date, "
-        "  m.message_id_hash as hash, row_number() over (partition by m.size, m.internaldate, "
-        "  m.message_id_hash order by h.held_at, h.source_uid) as nth "
+        "with arrived as (select digest, row_number() over (partition by digest) as nth "
+        "  from unnest($2::bytea[]) x(digest)), "
+        "held as (select h.folder_id, h.source_uidvalidity, h.source_uid, m.source_digest as digest, "
+        "  row_number() over (partition by m.source_digest order by h.held_at, h.source_uid) as nth "
         "  from folder f join held_deletion h on h.folder_id = f.id join message m on m.folder_id = "
         "  h.folder_id and m.source_uidvalidity = h.source_uidvalidity and m.source_uid = h.source_uid "
         "  where f.mailbox_id = $1 and h.released_at is null and h.scope <> 'delay') "
-        "update held_deletion h set released_at = now() from held join arrived using (size, date, hash, nth) "
+        "update held_deletion h set released_at = case when $3::float8 = 0 then now() end, "
+        "scope = case when $3 = 0 then h.scope else 'delay' end, "
+        "due_at = case when $3 > 0 then now() + make_interval(secs => $3) end "
+        "from held join arrived using (digest, nth) "
         "where h.folder_id = held.folder_id and h.source_uidvalidity = held.source_uidvalidity and "
         "h.source_uid = held.source_uid returning h.folder_id",
-        num(fence.mailbox), sizes, dates, hashes);
-    if (raise_released(tx, moved) > 0)
+        num(fence.mailbox), digests.done(), static_cast<double>(delay.count()));
+    if (delay.count() == 0 && raise_released(tx, moved) > 0)
       tx.exec_params(
           "select add_event('guard.released', 'info', '', (select name from mailbox where id = $1), "
           "nullif($2, 0), '', jsonb_build_object('deletions', $3::bigint, 'reason', 'moved'))",

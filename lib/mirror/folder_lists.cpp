@@ -241,7 +241,7 @@ Task<void> gather_folders(Pass& pass) {
     folder.target_exists = folder.target_exists || find_on_target(pass, folder.row.target_name) != nullptr;
     if (folder.target_exists) continue;
     // Refused before: asked again when the quarantine says so, and shown meanwhile.
-    if (folder.row.refused)
+    if (folder.row.refused || pass.away.contains(folder.row.target_name))
       folder.trouble = true;
     else
       missing.push_back(&folder);

@@ -140,17 +140,32 @@ std::vector<std::string> nameless(const Pass& pass) {
   return names;
 }
 
-// The one folder of that UIDVALIDITY that the target does not list; nullptr when there is none, or more.
-const db::FolderRecord* missing_folder(const Pass& pass, base::UidValidity uidvalidity) {
-  const db::FolderRecord* found = nullptr;
-  for (const auto& record : pass.records) {
-    if (base::raw(uidvalidity) == 0 || record.target_uidvalidity != uidvalidity ||
-        find_on_target(pass, record.target_name) != nullptr)
-      continue;
-    if (found != nullptr) return nullptr;
-    found = &record;
-  }
-  return found;
+std::vector<const db::FolderRecord*> missing_folders(const Pass& pass) {
+  std::vector<const db::FolderRecord*> missing;
+  for (const auto& record : pass.records)
+    if (base::raw(record.target_uidvalidity) != 0 && find_on_target(pass, record.target_name) == nullptr)
+      missing.push_back(&record);
+  return missing;
+}
+
+// Of the folders that the target does not list those that this one may be, by its numbers.
+std::vector<const db::FolderRecord*> owners_of(const Pass& pass, const imap::FolderStatus& status) {
+  auto owners = missing_folders(pass);
+  std::erase_if(owners, [&](const auto* record) {
+    return status.uidvalidity != record->target_uidvalidity ||
+           status.uidnext.value_or(base::Uid{}) < record->target_uidnext ||
+           status.messages.value_or(0) < record->mapped;
+  });
+  return owners;
+}
+
+// A folder that stays under its holding name for now is not made anew meanwhile: its messages would be on the
+// target twice.
+Task<void> give_back(Pass& pass, const db::FolderRecord& record, plan::RenameStep back) {
+  if (co_await rename_on_target(pass, record.id, back))
+    move_on_target(pass, back);
+  else
+    pass.away.insert(record.target_name);
 }
 
 }  // namespace
@@ -165,15 +180,18 @@ Task<void> restore_holding_names(Pass& pass) {
     if (back.from == back.to || find_on_target(pass, back.from) == nullptr ||
         find_on_target(pass, back.to) != nullptr)
       continue;
-    if (co_await rename_on_target(pass, record.id, back)) move_on_target(pass, back);
+    co_await give_back(pass, record, back);
   }
   for (const auto& name : nameless(pass)) {
     const auto status = co_await pass.target->status(name);
-    const auto* record =
-        status ? missing_folder(pass, status->uidvalidity.value_or(base::UidValidity{})) : nullptr;
-    if (record == nullptr) continue;
-    const plan::RenameStep back{name, record->target_name};
-    if (co_await rename_on_target(pass, record->id, back)) move_on_target(pass, back);
+    if (!status) pass.note(status.error());
+    const auto owners = status ? owners_of(pass, *status) : missing_folders(pass);
+    if (status && owners.size() == 1) {
+      co_await give_back(pass, *owners.front(), {name, owners.front()->target_name});
+      continue;
+    }
+    if (!owners.empty()) pass.note(Failure("MRD-MIR-025", name));
+    for (const auto* owner : owners) pass.away.insert(owner->target_name);
   }
 }
 

@@ -212,11 +212,9 @@ Task<PassResult> reconcile(World& world, db::WorkItem item, bool dry_run) {
   pass.fence.epoch = pass.item.epoch;
   pass.fence.reason = pass.item.cause;
   pass.fence.lease_left = 2 * world.settings.send_within;
-  // What a session of before lists may be older than what the store has; so the compare of a day uses new
-  // ones.
-  const bool of_a_day = pass.full && pass.item.cause == "review";
-  if (of_a_day || pass.item.cause == "echo") world.sessions.forget(pass.item.source_store, pass.item.name);
-  if (of_a_day) world.sessions.forget(pass.item.target_store, pass.item.target_name);
+  // What a session of before lists may be older than what the store has: a complete compare trusts none.
+  if (pass.full || pass.item.cause == "echo") world.sessions.forget(pass.item.source_store, pass.item.name);
+  if (pass.full) world.sessions.forget(pass.item.target_store, pass.item.target_name);
   pass.source = co_await borrow(world, pass.item.source_store, pass.item.name);
   pass.target = co_await borrow(world, pass.item.target_store, pass.item.target_name);
   auto start = co_await db::begin_pass(world.pool, pass.fence);

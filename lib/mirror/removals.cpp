@@ -2,6 +2,8 @@
 // Deletions, after every append of the pass (laws 4 and 5): only rows of the map, guarded, and only when the
 // message on the target is the one we stored.
 
+#include <numeric>
+
 #include "db/guard.hpp"
 #include "mirror/pass.hpp"
 
@@ -77,11 +79,17 @@ bool under_an_inbox_of_before(const Doomed& doomed) {
                      [&](const auto& row) { return !doomed.released.contains(row.source); });
 }
 
+std::vector<std::size_t> all_of(const std::vector<Added>& added) {
+  std::vector<std::size_t> all(added.size());
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  return all;
+}
+
 // Deletions that were held before stay held, unless released; new ones are judged together. Those counted, of
 // what may go, count towards the limits of a day; the appends left unpaired may explain what was held before.
 Task<plan::GuardVerdict> guard(Pass& pass, std::vector<Doomed>& doomed) {
   plan::GuardInput input;
-  input.added = pass.added;
+  for (const auto& one : pass.added) input.added.push_back(one.likeness);
   for (const auto& folder : pass.folders) input.mapped += folder.row.mapped + folder.orphans.size();
   for (auto& one : doomed) {
     one.released = co_await db::released_removals(pass.world.pool, one.key);
@@ -98,17 +106,19 @@ Task<plan::GuardVerdict> guard(Pass& pass, std::vector<Doomed>& doomed) {
   if (!verdict.hold) hold = {"delay", "deletion_delay", delay, verdict.counted};
   co_await hold_rest(pass, doomed, std::move(hold));
   verdict.counted = 0;
-  verdict.unpaired = std::move(input.added);
+  if (verdict.hold) verdict.unpaired = all_of(pass.added);  // nothing was let go for any of them
   co_return verdict;
 }
 
 // A pass that looked at one folder before a move and at the other after it saw a loss alone, and held it.
-Task<void> release_moved(Pass& pass, std::vector<plan::Likeness> arrived) {
+Task<void> release_moved(Pass& pass, const std::vector<std::size_t>& unpaired) {
   const bool any_held = std::any_of(pass.records.begin(), pass.records.end(), [](const auto& record) {
     return !record.held.empty() || !record.orphans.empty();
   });
-  if (pass.dry_run || arrived.empty() || !(any_held || pass.counts.held > 0)) co_return;
-  co_await db::release_moved(pass.world.pool, pass.fence, std::move(arrived));
+  if (pass.dry_run || unpaired.empty() || !(any_held || pass.counts.held > 0)) co_return;
+  std::vector<base::Digest> arrived;
+  for (const auto i : unpaired) arrived.push_back(pass.added[i].digest);
+  co_await db::release_moved(pass.world.pool, pass.fence, std::move(arrived), pass.link->deletion_delay);
 }
 
 // The target's message is the one we stored: size and date as read back, or as sent where nothing was read
@@ -194,10 +204,10 @@ Task<void> find_orphans(Pass& pass, FolderWork& folder) {
 Task<void> apply_removals(Pass& pass) {
   auto doomed = co_await load_doomed(pass);
   plan::GuardVerdict verdict;
-  verdict.unpaired = pass.added;
+  verdict.unpaired = all_of(pass.added);
   if (!doomed.empty()) verdict = co_await guard(pass, doomed);
   for (auto& one : doomed) co_await remove_from(pass, one, verdict.counted);
-  co_await release_moved(pass, std::move(verdict.unpaired));
+  co_await release_moved(pass, verdict.unpaired);
 }
 
 }  // namespace mirror::engine

@@ -98,8 +98,9 @@ Task<void> plan_vanished(Pass& pass) {
     const auto record =
         std::find_if(records.begin(), records.end(), [&](const auto& r) { return r.id == row.id; });
     if (record == records.end()) continue;
-    if (!co_await really_gone(pass, row)) {
-      pass.note(Failure("MRD-MIR-013", record->source_name));
+    // Nobody can delete INBOX (RFC 9051 6.3.5).
+    if (plan::is_inbox(row.source_name) || !co_await really_gone(pass, row)) {
+      pass.note(Failure("MRD-MIR-024", record->source_name));
       continue;
     }
     gone.push_back(row);

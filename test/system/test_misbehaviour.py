@@ -239,7 +239,7 @@ def a_folder_that_is_there_but_not_listed_loses_nothing(mirror):
     production_does(mirror, {"at": "server", "line": r"^\* LIST .*Unlisted", "drop": True})
     sent = expunges(mirror)
     mirror.ctl("resync", "--all", "--wait", codes=(0, 5), timeout=120)
-    told(mirror, "MRD-MIR-013")
+    told(mirror, "MRD-MIR-024")
     assert expunges(mirror) == sent and on_dr(mirror, "Unlisted") == 2
     well_again(mirror)
     no_problem_left(mirror)
@@ -446,6 +446,11 @@ def a_send_that_the_server_does_long_after_we_left(mirror):
     assert kinds.count("message.late_copy_removed") == 1, kinds
 
 
+def uidvalidity(mirror, folder):
+    with mirror.store("dr").connect(OWNER) as client:
+        return client.select(folder, examine=True)["uidvalidity"]
+
+
 def folders_of(mirror, side):
     with mirror.store(side).connect(OWNER) as client:
         return {name for name, _, _ in client.list()}
@@ -454,19 +459,23 @@ def folders_of(mirror, side):
 @cases.add
 def a_rename_that_the_server_does_long_after_we_left(mirror):
     """It takes the folder that has the name by then out of the way, and nothing tells of it: the pass that found our step open
-    has another one look once more."""
+    has another one look once more, and that one knows the folder by its numbers."""
+    mirror.restart({"silence": "2s"})
+    mirror.wait_equal(60)
     with mirror.store("production").connect(OWNER) as client:
         client.command("CREATE Passing")
         deposit(mirror, "passing", folder="Passing")
         mirror.wait_equal(60)
-        dr_does(mirror, {"at": "client", "line": r"^\S+ RENAME ", "times": 1, "stall": 12.0})
+        dr_does(mirror, {"at": "client", "line": r"^\S+ RENAME ", "times": 1, "stall": 10.0})
         client.command("DELETE Passing")
         wait_until(lambda: "Passing" not in folders_of(mirror, "dr"), "the second RENAME, and DELETE", 30.0, 0.05)
         client.command("CREATE Passing")
         deposit(mirror, "passed", folder="Passing")
         mirror.wait_equal(60)
+    made, sent = uidvalidity(mirror, "Passing"), appends(mirror)
     wait_until(lambda: "Passing" not in folders_of(mirror, "dr"), "the late one", 30.0, 0.05)
     wait_until(lambda: "Passing" in folders_of(mirror, "dr"), "the folder to be back", 30.0, 0.1)
+    assert uidvalidity(mirror, "Passing") == made and appends(mirror) == sent, "made anew, not found"
     mirror.wait_equal(60)
 
 

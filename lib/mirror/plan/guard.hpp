@@ -21,8 +21,14 @@ struct GuardLimits {
 // whole.
 constexpr std::uint64_t k_link_unasked = 100;
 
-// Pairs a deletion with an append of the same pass (a move, a greeting replaced).
-using base::Likeness;
+// What identifies a message for pairing a deletion with an append of the same pass (a move, a greeting
+// replaced).
+struct Likeness {
+  std::uint64_t size = 0;
+  std::int64_t date = 0;
+  std::int64_t message_id_hash = 0;
+  auto operator<=>(const Likeness&) const = default;
+};
 
 struct GuardInput {
   std::vector<Likeness> removed;
@@ -40,8 +46,8 @@ enum class HoldScope : std::uint8_t { mailbox, link };
 struct GuardVerdict {
   bool hold = false;
   HoldScope scope = HoldScope::mailbox;
-  std::uint64_t counted = 0;       // deletions not paired with an append
-  std::vector<Likeness> unpaired;  // appends not paired with a deletion
+  std::uint64_t counted = 0;          // deletions not paired with an append
+  std::vector<std::size_t> unpaired;  // which of added no deletion was paired with
   std::string reason;
 };
 
