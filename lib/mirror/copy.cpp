@@ -78,14 +78,12 @@ Task<void> read_back(Pass& pass, FolderWork& folder, WindowOutcome& outcome) {
   co_await db::quarantine(pass.world.pool, pass.item.mailbox, std::move(altered));
 }
 
-Task<void> record(Pass& pass, FolderWork& folder, WindowOutcome& outcome,
-                  std::vector<base::IntentId> absent) {
+Task<void> record(Pass& pass, FolderWork& folder, WindowOutcome& outcome) {
   co_await read_back(pass, folder, outcome);
   db::WindowResult result;
   result.folder_name = folder.row.target_name;
   result.mailbox_name = pass.item.name;
   result.stored = outcome.stored;
-  result.absent = std::move(absent);
   for (const auto& intent : outcome.gone) {
     result.refused.push_back(intent.id);
     if (!outcome.refusal && !outcome.refusals.contains(intent.source)) folder.unread.add(intent.source);
@@ -184,13 +182,13 @@ Task<void> settle_apart(Pass& pass, FolderWork& folder, const std::vector<plan::
 Task<void> send_apart(Pass& pass, FolderWork& folder, std::vector<plan::CopyItem> items) {
   if (items.empty()) co_return;
   auto outcome = co_await send_window(pass, folder, items, false);
-  co_await record(pass, folder, outcome, {});
+  co_await record(pass, folder, outcome);
   co_await settle_apart(pass, folder, items, outcome);
 }
 
 Task<void> copy_window(Pass& pass, FolderWork& folder, std::vector<plan::CopyItem> items) {
   auto outcome = co_await send_window(pass, folder, items, items.size() > 1);
-  co_await record(pass, folder, outcome, {});
+  co_await record(pass, folder, outcome);
   if (!outcome.multi) {
     co_await settle_apart(pass, folder, items, outcome);
     co_return;

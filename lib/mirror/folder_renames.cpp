@@ -39,26 +39,7 @@ Task<bool> confirm_rename(Pass& pass, const plan::RenameCandidate& candidate) {
   co_return reply.ok() && agree > 0 && differ == 0;
 }
 
-Task<bool> rename_on_target(Pass& pass, base::FolderId folder, const plan::RenameStep& rename) {
-  const auto step =
-      co_await pass.open_step(folder, "folder.rename", fmt::format("{{\"to_folder_id\": {}}}", folder));
-  base::fault_point("folder.rename");
-  co_await pass.ensure_permitted();
-  const auto reply = co_await pass.target->rename(rename.from, rename.to);
-  if (!reply.ok()) {
-    co_await db::close_step(pass.world.pool, step);
-    pass.note(imap::failure_of(reply, "RENAME", rename.from));
-    co_return false;
-  }
-  base::fault_point("folder.renamed");
-  std::vector<db::FolderChange> renamed;
-  renamed.push_back({"folder.renamed_on_target", rename.to, rename.from, rename.to});
-  co_await db::save_folder_changes(pass.world.pool, pass.fence, step, std::move(renamed));
-  co_return true;
-}
-
 constexpr std::string_view k_parked = "mirrord-rename-";
-constexpr std::string_view k_leaving = "mirrord-leaving-";
 
 // Where a record's folder is now: a rename sent before a crash may be done, or stand half-way under a parked
 // name.
@@ -73,16 +54,6 @@ std::string current_target_name(const Pass& pass, const db::FolderRecord& record
   for (const auto& folder : pass.on_target)
     if (folder.name.starts_with(k_parked) && is_it(folder)) return folder.name;
   return record.target_name;
-}
-
-void move_on_target(Pass& pass, const plan::RenameStep& step) {
-  const std::string children = step.from + pass.target_delimiter;
-  for (auto& folder : pass.on_target) {
-    if (folder.name == step.from)
-      folder.name = step.to;
-    else if (folder.name.starts_with(children))
-      folder.name = step.to + folder.name.substr(step.from.size());
-  }
 }
 
 struct Confirmed {
@@ -128,70 +99,33 @@ std::vector<Confirmed> with_names(const Pass& pass, const plan::FolderPlan& plan
   return confirmed;
 }
 
-// Holding names of folders that no record claims. The server did such a RENAME long after its connection had
-// ended: what it took is the folder that had the name by then.
-std::vector<std::string> nameless(const Pass& pass) {
-  std::vector<std::string> names;
-  for (const auto& folder : pass.on_target)
-    if (folder.selectable && folder.name.starts_with(k_leaving) &&
-        std::none_of(pass.records.begin(), pass.records.end(),
-                     [&](const auto& record) { return holding_name(record.id) == folder.name; }))
-      names.push_back(folder.name);
-  return names;
-}
-
-std::vector<const db::FolderRecord*> missing_folders(const Pass& pass) {
-  std::vector<const db::FolderRecord*> missing;
-  for (const auto& record : pass.records)
-    if (base::raw(record.target_uidvalidity) != 0 && find_on_target(pass, record.target_name) == nullptr)
-      missing.push_back(&record);
-  return missing;
-}
-
-// Of the folders that the target does not list those that this one may be, by its numbers.
-std::vector<const db::FolderRecord*> owners_of(const Pass& pass, const imap::FolderStatus& status) {
-  auto owners = missing_folders(pass);
-  std::erase_if(owners, [&](const auto* record) {
-    return status.uidvalidity != record->target_uidvalidity ||
-           status.uidnext.value_or(base::Uid{}) < record->target_uidnext ||
-           status.messages.value_or(0) < record->mapped;
-  });
-  return owners;
-}
-
-// A folder that stays under its holding name for now is not made anew meanwhile: its messages would be on the
-// target twice.
-Task<void> give_back(Pass& pass, const db::FolderRecord& record, plan::RenameStep back) {
-  if (co_await rename_on_target(pass, record.id, back))
-    move_on_target(pass, back);
-  else
-    pass.away.insert(record.target_name);
-}
-
 }  // namespace
 
-std::string holding_name(base::FolderId folder) {
-  return fmt::format("{}{}", k_leaving, folder);
+Task<bool> rename_on_target(Pass& pass, base::FolderId folder, const plan::RenameStep& rename) {
+  const auto step =
+      co_await pass.open_step(folder, "folder.rename", fmt::format("{{\"to_folder_id\": {}}}", folder));
+  base::fault_point("folder.rename");
+  co_await pass.ensure_permitted();
+  const auto reply = co_await pass.target->rename(rename.from, rename.to);
+  if (!reply.ok()) {
+    co_await db::close_step(pass.world.pool, step);
+    pass.note(imap::failure_of(reply, "RENAME", rename.from));
+    co_return false;
+  }
+  base::fault_point("folder.renamed");
+  std::vector<db::FolderChange> renamed;
+  renamed.push_back({"folder.renamed_on_target", rename.to, rename.from, rename.to});
+  co_await db::save_folder_changes(pass.world.pool, pass.fence, step, std::move(renamed));
+  co_return true;
 }
 
-Task<void> restore_holding_names(Pass& pass) {
-  for (const auto& record : pass.records) {
-    const plan::RenameStep back{holding_name(record.id), record.target_name};
-    if (back.from == back.to || find_on_target(pass, back.from) == nullptr ||
-        find_on_target(pass, back.to) != nullptr)
-      continue;
-    co_await give_back(pass, record, back);
-  }
-  for (const auto& name : nameless(pass)) {
-    const auto status = co_await pass.target->status(name);
-    if (!status) pass.note(status.error());
-    const auto owners = status ? owners_of(pass, *status) : missing_folders(pass);
-    if (status && owners.size() == 1) {
-      co_await give_back(pass, *owners.front(), {name, owners.front()->target_name});
-      continue;
-    }
-    if (!owners.empty()) pass.note(Failure("MRD-MIR-025", name));
-    for (const auto* owner : owners) pass.away.insert(owner->target_name);
+void move_on_target(Pass& pass, const plan::RenameStep& step) {
+  const std::string children = step.from + pass.target_delimiter;
+  for (auto& folder : pass.on_target) {
+    if (folder.name == step.from)
+      folder.name = step.to;
+    else if (folder.name.starts_with(children))
+      folder.name = step.to + folder.name.substr(step.from.size());
   }
 }
 
