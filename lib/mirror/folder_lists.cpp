@@ -240,7 +240,8 @@ Task<void> gather_folders(Pass& pass) {
   for (auto& folder : pass.folders) {
     folder.target_exists = folder.target_exists || find_on_target(pass, folder.row.target_name) != nullptr;
     if (folder.target_exists) continue;
-    // Refused before: asked again when the quarantine says so, and shown meanwhile.
+    // Refused before: asked again when the quarantine says so, and shown meanwhile. Away: it is there, so a
+    // new one would have its messages twice.
     if (folder.row.refused || pass.away.contains(folder.row.target_name))
       folder.trouble = true;
     else
