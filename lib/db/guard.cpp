@@ -6,9 +6,6 @@
 
 namespace mirror::db {
 
-namespace {
-
-// The mailboxes of folders whose deletions were released become dirty; how many.
 std::size_t raise_released(Transaction& tx, const pqxx::result& folders) {
   if (folders.empty()) return 0;
   ArrayText ids;
@@ -23,8 +20,6 @@ std::size_t raise_released(Transaction& tx, const pqxx::result& folders) {
   if (raised.affected_rows() > 0) tx.exec("select pg_notify('mirrord_wake', 'dirty')");
   return static_cast<std::size_t>(raised.affected_rows());
 }
-
-}  // namespace
 
 PairArrays pair_arrays(const std::vector<RemovalResult>& pairs) {
   ArrayText source, target;
@@ -118,36 +113,6 @@ Task<std::size_t> release_due_removals(Pool& pool) {
         "update held_deletion set released_at = now() where due_at <= now() and released_at is null "
         "returning folder_id");
     return raise_released(tx, due);
-  });
-}
-
-Task<std::size_t> release_moved(Pool& pool, Fence fence, std::vector<base::Digest> arrived,
-                                std::chrono::seconds delay) {
-  ArrayText digests;
-  for (const auto& digest : arrived) digests.add_octets(digest.data(), digest.size());
-  co_return co_await transact(pool, [&](Transaction& tx) {
-    require_epoch(tx, fence);
-    const auto moved = tx.exec_params(
-        "with arrived as (select digest, row_number() over (partition by digest) as nth "
-        "  from unnest($2::bytea[]) x(digest)), "
-        "held as (select h.folder_id, h.source_uidvalidity, h.source_uid, m.source_digest as digest, "
-        "  row_number() over (partition by m.source_digest order by h.held_at, h.source_uid) as nth "
-        "  from folder f join held_deletion h on h.folder_id = f.id join message m on m.folder_id = "
-        "  h.folder_id and m.source_uidvalidity = h.source_uidvalidity and m.source_uid = h.source_uid "
-        "  where f.mailbox_id = $1 and h.released_at is null and h.scope <> 'delay') "
-        "update held_deletion h set released_at = case when $3::float8 = 0 then now() end, "
-        "scope = case when $3 = 0 then h.scope else 'delay' end, "
-        "due_at = case when $3 > 0 then now() + make_interval(secs => $3) end "
-        "from held join arrived using (digest, nth) "
-        "where h.folder_id = held.folder_id and h.source_uidvalidity = held.source_uidvalidity and "
-        "h.source_uid = held.source_uid returning h.folder_id",
-        num(fence.mailbox), digests.done(), static_cast<double>(delay.count()));
-    if (delay.count() == 0 && raise_released(tx, moved) > 0)
-      tx.exec_params(
-          "select add_event('guard.released', 'info', '', (select name from mailbox where id = $1), "
-          "nullif($2, 0), '', jsonb_build_object('deletions', $3::bigint, 'reason', 'moved'))",
-          num(fence.mailbox), num(fence.run), static_cast<std::int64_t>(moved.size()));
-    return static_cast<std::size_t>(moved.size());
   });
 }
 

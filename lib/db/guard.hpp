@@ -32,10 +32,5 @@ Task<UidSet> released_removals(Pool& pool, FolderKey key);
 Task<void> drop_held(Pool& pool, FolderKey key, UidSet sources);
 // Releases those whose time has come: their mailboxes become dirty. How many mailboxes.
 Task<std::size_t> release_due_removals(Pool& pool);
-// Releases what this pass has stored elsewhere in the mailbox, one for one and by content: messages that
-// moved while two passes looked (RENAME of INBOX, RFC 9051 6.3.6). delay: they only wait for that time from
-// now on; 0: they may go. What waits for its time already is not touched. How many deletions.
-Task<std::size_t> release_moved(Pool& pool, Fence fence, std::vector<base::Digest> arrived,
-                                std::chrono::seconds delay);
 
 }  // namespace mirror::db

@@ -71,12 +71,6 @@ struct PassCounts {
   }
 };
 
-// For the guard: what a deletion of this pass may be paired with, and what one held before is known by.
-struct Added {
-  plan::Likeness likeness;
-  base::Digest digest{};
-};
-
 struct Pass {
   Pass(World& w, db::WorkItem i) : world(w), item(std::move(i)) {}
   Pass(const Pass&) = delete;
@@ -96,8 +90,8 @@ struct Pass {
   std::map<std::string, bool> subscriptions;  // target name -> wanted; of names without a folder
   std::set<std::string> out_of_scope;         // target names that would be those of folders we leave alone
   char target_delimiter = '/';
-  std::set<std::string> away;  // target names whose folder stands under another one for now
-  std::vector<Added> added;    // copied in this pass
+  std::set<std::string> away;         // target names whose folder stands under another one for now
+  std::vector<plan::Likeness> added;  // copied in this pass: the guard pairs deletions with them
   PassCounts counts;
   bool full = false;
   bool dry_run = false;

@@ -2,8 +2,10 @@
 // Deletions, after every append of the pass (laws 4 and 5): only rows of the map, guarded, and only when the
 // message on the target is the one we stored.
 
-#include <numeric>
+#include <set>
+#include <tuple>
 
+#include "db/arrivals.hpp"
 #include "db/guard.hpp"
 #include "mirror/pass.hpp"
 
@@ -79,17 +81,25 @@ bool under_an_inbox_of_before(const Doomed& doomed) {
                      [&](const auto& row) { return !doomed.released.contains(row.source); });
 }
 
-std::vector<std::size_t> all_of(const std::vector<Added>& added) {
-  std::vector<std::size_t> all(added.size());
-  std::iota(all.begin(), all.end(), std::size_t{0});
-  return all;
+// A pass that ended before its deletions has stored what they are paired with.
+Task<std::vector<plan::Likeness>> arrived_lately(const Pass& pass, const std::vector<Doomed>& doomed) {
+  using Key = std::tuple<base::FolderId, base::UidValidity, base::Uid>;
+  std::set<Key> going;
+  for (const auto& one : doomed)
+    for (const auto& row : one.rows) going.emplace(one.key.folder, one.key.source, row.source);
+  std::vector<plan::Likeness> out;
+  const auto arrivals = co_await db::load_arrivals(pass.world.pool, pass.item.mailbox);
+  for (const auto& one : arrivals)
+    if (!going.contains({one.folder, one.source_uidvalidity, one.source}))
+      out.push_back({one.size, one.date, one.message_id_hash});
+  co_return out;
 }
 
 // Deletions that were held before stay held, unless released; new ones are judged together. Those counted, of
-// what may go, count towards the limits of a day; the appends left unpaired may explain what was held before.
+// what may go, count towards the limits of a day.
 Task<plan::GuardVerdict> guard(Pass& pass, std::vector<Doomed>& doomed) {
   plan::GuardInput input;
-  for (const auto& one : pass.added) input.added.push_back(one.likeness);
+  input.added = pass.added;
   for (const auto& folder : pass.folders) input.mapped += folder.row.mapped + folder.orphans.size();
   for (auto& one : doomed) {
     one.released = co_await db::released_removals(pass.world.pool, one.key);
@@ -100,25 +110,26 @@ Task<plan::GuardVerdict> guard(Pass& pass, std::vector<Doomed>& doomed) {
   }
   co_await add_removed_lately(pass, input);
   auto verdict = plan::judge_removals(input, guard_limits(*pass.link));
+  if (verdict.hold && !pass.dry_run) {
+    input.added = co_await arrived_lately(pass, doomed);
+    verdict = plan::judge_removals(input, guard_limits(*pass.link));
+  }
   const auto delay = pass.link->deletion_delay;
   if (!verdict.hold && delay.count() == 0) co_return verdict;
   db::Hold hold{verdict.scope == plan::HoldScope::link ? "link" : "mailbox", verdict.reason, {}, 0};
   if (!verdict.hold) hold = {"delay", "deletion_delay", delay, verdict.counted};
   co_await hold_rest(pass, doomed, std::move(hold));
   verdict.counted = 0;
-  if (verdict.hold) verdict.unpaired = all_of(pass.added);  // nothing was let go for any of them
   co_return verdict;
 }
 
 // A pass that looked at one folder before a move and at the other after it saw a loss alone, and held it.
-Task<void> release_moved(Pass& pass, const std::vector<std::size_t>& unpaired) {
+Task<void> release_moved(Pass& pass) {
   const bool any_held = std::any_of(pass.records.begin(), pass.records.end(), [](const auto& record) {
     return !record.held.empty() || !record.orphans.empty();
   });
-  if (pass.dry_run || unpaired.empty() || !(any_held || pass.counts.held > 0)) co_return;
-  std::vector<base::Digest> arrived;
-  for (const auto i : unpaired) arrived.push_back(pass.added[i].digest);
-  co_await db::release_moved(pass.world.pool, pass.fence, std::move(arrived), pass.link->deletion_delay);
+  if (pass.dry_run || !(any_held || pass.counts.held > 0)) co_return;
+  co_await db::release_moved(pass.world.pool, pass.fence, pass.link->deletion_delay);
 }
 
 // The target's message is the one we stored: size and date as read back, or as sent where nothing was read
@@ -204,10 +215,9 @@ Task<void> find_orphans(Pass& pass, FolderWork& folder) {
 Task<void> apply_removals(Pass& pass) {
   auto doomed = co_await load_doomed(pass);
   plan::GuardVerdict verdict;
-  verdict.unpaired = all_of(pass.added);
   if (!doomed.empty()) verdict = co_await guard(pass, doomed);
   for (auto& one : doomed) co_await remove_from(pass, one, verdict.counted);
-  co_await release_moved(pass, verdict.unpaired);
+  co_await release_moved(pass);
 }
 
 }  // namespace mirror::engine

@@ -21,6 +21,7 @@ BREAKS = ("die", "connection", "database", "session")
 # The pass follows at once, its sessions stay: a step is then one thing in every run.
 TIMES = {"echo": "0ms", "watch_poll": "1h", "pass_interval": "60s", "idle_session": "30s", "heartbeat": "1s", "retry_first": "1s"}
 LIMIT = 40.0
+FOLDERS = {"maildir": "Maildir", "sdbox": "sdbox"}  # of a format's messages, in the owner's home
 
 
 class Broken(Exception):
@@ -30,7 +31,7 @@ class Broken(Exception):
 class Bed:
     """The cell with its relays, the prepared state and the steps of its pass."""
 
-    def __init__(self, lab, cell, owners):
+    def __init__(self, lab, owners, cell):
         self.lab, self.cell, self.owners = lab, cell, owners
         tag = cell.name
         self.relays = {side: RelayProcess(lab.workdir, lab.authority, server, f"{side}-{tag}", hide=hide)
@@ -87,7 +88,8 @@ class Bed:
     def reset(self):
         """Everything as prepared, for a new owner; the owner."""
         owner = next(self.owners)
-        for server, part in ((self.lab.production, "Maildir"), (self.lab.dr, "sdbox")):
+        for server in (self.lab.production, self.lab.dr):
+            part = FOLDERS[server.fmt]
             home = server.mail / owner
             home.mkdir(mode=0o700)
             shutil.chown(home, server.user, server.user)

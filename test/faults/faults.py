@@ -15,7 +15,7 @@ if __name__ == "__main__":  # as a script, test/ takes the place of test/faults/
     sys.path[0] = str(pathlib.Path(__file__).resolve().parent.parent)
 
 import argparse
-import itertools
+import contextlib
 import multiprocessing
 import pathlib
 import signal
@@ -52,16 +52,15 @@ def chosen(steps, options, cell, how):
 
 
 class Lane:
-    """A lab of its own in a process of its own, working on chunks of steps."""
+    """A lab of its own for each format of production, in a process of its own, working on chunks of steps."""
 
     def __init__(self, options):
-        self.options, self.beds = options, {}
+        self.options, self.labs, self.beds = options, {}, {}
 
     def work(self, tasks, results):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        owners = [f"f{n:05}" for n in range(OWNERS)]
-        with Lab(build_folder(), owners, fsync=False) as lab:
-            self.lab, self.owners = lab, iter(owners)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        with contextlib.ExitStack() as self.open:
             for task in iter(tasks.get, None):
                 try:
                     self.one(task, results)
@@ -71,9 +70,17 @@ class Lane:
                 bed.mirror.stop()
         results.put(("ended", None, None))
 
+    def lab(self, production):
+        """The lab and the owners nobody used in it yet."""
+        if production not in self.labs:
+            owners = [f"f{n:05}" for n in range(OWNERS)]
+            lab = self.open.enter_context(Lab(build_folder(), owners, production_format=production, fsync=False))
+            self.labs[production] = (lab, iter(owners))
+        return self.labs[production]
+
     def bed(self, cell):
         if cell.name not in self.beds:
-            self.beds[cell.name] = Bed(self.lab, cell, self.owners).prepare()
+            self.beds[cell.name] = Bed(*self.lab(cell.production), cell).prepare()
         self.beds[cell.name].use()
         return self.beds[cell.name]
 
@@ -127,7 +134,7 @@ class Run:
     def ways(self, cell):
         if self.options.how:
             return self.options.how
-        return BREAKS if self.options.all and cell in cells.ENDS else ("die",)
+        return BREAKS if self.options.all and cell in cells.EVERY_WAY else ("die",)
 
     def go(self):
         context = multiprocessing.get_context("spawn")
@@ -135,17 +142,26 @@ class Run:
         lanes = [context.Process(target=Lane(self.options).work, args=(tasks, results)) for _ in range(self.options.lanes)]
         for lane in lanes:
             lane.start()
+        try:
+            self.watch(tasks, results)
+            for _ in lanes:
+                tasks.put(None)
+        except BaseException:
+            for lane in lanes:
+                lane.terminate()  # it stops its servers
+            raise
+        finally:
+            for lane in lanes:
+                lane.join()
+        return self.report()
+
+    def watch(self, tasks, results):
         for cell in self.wanted_cells():
             self.put(tasks, (cell.name, "", None))
         with open(self.file, "a" if self.options.resume else "w", encoding="utf-8") as out:
             while self.open:
                 what, task, told = results.get()
                 self.take(tasks, out, what, task, told)
-        for _ in lanes:
-            tasks.put(None)
-        for lane in lanes:
-            lane.join()
-        return self.report()
 
     def put(self, tasks, task):
         self.open += 1 if task[2] is None else len(task[2])
@@ -215,7 +231,9 @@ def main():
     parser.add_argument("--lanes", type=int, default=3, help="labs at once (3)")
     parser.add_argument("--resume", action="store_true", help="leaves out what passed before on the same commit")
     parser.add_argument("--verbose", action="store_true", help="a line for each step")
-    return Run(parser.parse_args()).go()
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    return Run(options).go()
 
 
 if __name__ == "__main__":

@@ -70,9 +70,10 @@ class FarEnd(threading.Thread):
 
     def dropped(self):
         """Packets that either queue had no room for."""
+        near = _dropped(self.near)  # with the thread goes the namespace, and with that both ends
         self.over.set()
         self.join()
-        return self.lost + _dropped(self.near)
+        return near + self.lost
 
 
 def connect_ends(rate, queue):

@@ -15,18 +15,16 @@ constexpr std::uint64_t k_small = 10;
 }  // namespace
 
 GuardVerdict judge_removals(const GuardInput& input, const GuardLimits& limits) {
-  std::map<Likeness, std::vector<std::size_t>> added;
-  for (std::size_t i = input.added.size(); i > 0; --i) added[input.added[i - 1]].push_back(i - 1);
+  std::map<Likeness, std::uint64_t> added;
+  for (const auto& one : input.added) ++added[one];
   GuardVerdict verdict;
   for (const auto& one : input.removed) {
     const auto found = added.find(one);
-    if (found != added.end() && !found->second.empty())
-      found->second.pop_back();
+    if (found != added.end() && found->second > 0)
+      --found->second;
     else
       ++verdict.counted;
   }
-  for (const auto& [_, left] : added)
-    verdict.unpaired.insert(verdict.unpaired.end(), left.rbegin(), left.rend());
   const std::uint64_t today = verdict.counted + input.removed_today;
   const std::uint64_t base = input.mapped + input.removed_today;
   const bool many = today > limits.count;

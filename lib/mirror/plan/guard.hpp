@@ -46,8 +46,7 @@ enum class HoldScope : std::uint8_t { mailbox, link };
 struct GuardVerdict {
   bool hold = false;
   HoldScope scope = HoldScope::mailbox;
-  std::uint64_t counted = 0;          // deletions not paired with an append
-  std::vector<std::size_t> unpaired;  // which of added no deletion was paired with
+  std::uint64_t counted = 0;  // deletions not paired with an append
   std::string reason;
 };
 

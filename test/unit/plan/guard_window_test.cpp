@@ -109,14 +109,6 @@ TEST_CASE("a deletion paired with an append is a move and is not counted, one fo
   CHECK(judge_removals(input, {}).counted == 30);
 }
 
-TEST_CASE("an append that no deletion was paired with is named, for what an earlier pass held") {
-  GuardInput input;
-  input.mapped = 40;
-  input.removed = {Likeness{1, 1, 1}};
-  input.added = {Likeness{1, 1, 1}, Likeness{1, 1, 1}, Likeness{2, 2, 2}};
-  CHECK(judge_removals(input, {}).unpaired == std::vector<std::size_t>{1, 2});
-}
-
 namespace {
 
 std::string cut(const std::vector<std::uint64_t>& sizes, const WindowLimits& limits) {
