@@ -206,6 +206,24 @@ constexpr auto k_codes = std::to_array<Code>({
     {"MRD-IMAP-037", Scope::mailbox, Retry::later, "the server refused the owner's own password",
      "Enter the right one with mirrorctl mailbox credential set NAME --store STORE: it is tried at once. The "
      "same one is tried again only from time to time, so that the account is not locked."},
+    {"MRD-LDAP-001", Scope::store, Retry::never, "the directory refused the login",
+     "Check the DN and the password set for the store's directory, and that the server lets this account "
+     "bind from here; its log says why it did not."},
+    {"MRD-LDAP-002", Scope::store, Retry::later, "what the directory sends is no LDAP",
+     "Check port and TLS mode (ldaps is 636, StartTLS goes with 389). The detail says whether one message "
+     "was too long."},
+    {"MRD-LDAP-003", Scope::process, Retry::never, "a request to the directory cannot be written",
+     "Correct the filter or the name that the detail shows (RFC 4515, RFC 4514)."},
+    {"MRD-LDAP-004", Scope::store, Retry::later, "the directory ended the conversation",
+     "It restarts, or a limit of its connections or of waiting requests is reached: look at its log. It is "
+     "tried again by itself."},
+    {"MRD-LDAP-005", Scope::store, Retry::never, "a password would go to the directory without TLS",
+     "Set the directory's address to ldaps, or to StartTLS. Nothing was sent."},
+    {"MRD-LDAP-006", Scope::store, Retry::later, "the directory did not answer a question",
+     "Check the rights and the limits of the account set for the store's directory: it has to read what is "
+     "mirrored."},
+    {"MRD-LDAP-007", Scope::store, Retry::never, "the directory refuses StartTLS",
+     "Give the server a certificate, or use its ldaps port."},
     {"MRD-MIR-001", Scope::message, Retry::never, "the target altered the message",
      "Both digests are kept in the quarantine row. See docs/limits.md for what servers change; change "
      "the setting, then mirrorctl quarantine retry."},

@@ -8,25 +8,29 @@ namespace mirror::db {
 
 namespace {
 
-// $1: the mailbox. arrived.nth: 1, 2, ... among those of one content that nothing has used up.
+// $1: the mailbox. arrived.nth: 1, 2, ... among those of one content that nothing has used up yet. By the
+// ledger of sends: what was only recognised on the target did not arrive. What went is told by the history,
+// which outlives its folder.
 constexpr std::string_view k_arrived =
     "with since as (select greatest(coalesce(compared_at, '-infinity'), now() - interval '1 day') as at "
     "  from mailbox where id = $1), "
-    "gone as (select t.digest from since, folder f join tombstone t on t.folder_id = f.id "
-    "  where f.mailbox_id = $1 and t.deleted_at > since.at "
+    "gone as (select h.digest from since, history h where h.mailbox_id = $1 and h.at > since.at and "
+    "  h.kind in ('message.deleted', 'message.lost_on_target') "
     "  union all select m.source_digest from since, folder f join held_deletion h on h.folder_id = f.id "
     "  join message m on m.folder_id = h.folder_id and m.source_uidvalidity = h.source_uidvalidity and "
-    "  m.source_uid = h.source_uid where f.mailbox_id = $1 and h.released_at > since.at), "
-    "used as (select digest, count(*) as messages from gone group by digest), "
-    "stored as (select m.*, row_number() over (partition by m.source_digest order by h.id) - "
+    "  m.source_uid = h.source_uid where f.mailbox_id = $1 and "
+    "  (h.released_at > since.at or (h.released_at is null and h.scope = 'delay'))), "
+    "used as (select digest, count(*) as messages from gone where digest is not null group by digest), "
+    "arrived as (select m.source_digest, row_number() over (partition by m.source_digest order by i.id) - "
     "  coalesce(u.messages, 0) as nth "
-    "  from since, history h join folder f on f.mailbox_id = h.mailbox_id "
-    "  join message m on m.folder_id = f.id and m.target_uidvalidity = h.target_uidvalidity and "
-    "  m.target_uid = h.target_uid left join used u on u.digest = m.source_digest "
-    "  where h.mailbox_id = $1 and h.at > since.at and h.kind in ('message.copied', 'message.adopted') and "
-    "  not exists (select 1 from held_deletion d where d.folder_id = m.folder_id and "
-    "  d.source_uidvalidity = m.source_uidvalidity and d.source_uid = m.source_uid)), "
-    "arrived as (select * from stored where nth > 0) ";
+    "  from since, folder f join intent i on i.folder_id = f.id join message m on "
+    "  m.folder_id = i.folder_id and m.source_uidvalidity = i.source_uidvalidity and "
+    "  m.source_uid = i.source_uid and m.target_uidvalidity = i.target_uidvalidity and "
+    "  m.target_uid = i.target_uid left join used u on u.digest = m.source_digest "
+    "  where f.mailbox_id = $1 and i.state = 'stored' and i.sent_at > since.at and "
+    "  m.source_digest is not null and not exists (select 1 from held_deletion d where "
+    "  d.folder_id = m.folder_id and d.source_uidvalidity = m.source_uidvalidity and "
+    "  d.source_uid = m.source_uid)) ";
 
 bool any_held(Transaction& tx, base::MailboxId mailbox) {
   return tx
@@ -38,21 +42,6 @@ bool any_held(Transaction& tx, base::MailboxId mailbox) {
 }
 
 }  // namespace
-
-Task<std::vector<Arrival>> load_arrivals(Pool& pool, base::MailboxId mailbox) {
-  co_return co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
-    std::vector<Arrival> out;
-    for (const auto& row :
-         tx.exec_params(std::string(k_arrived) + "select folder_id, source_uidvalidity, source_uid, size, "
-                                                 "internaldate, message_id_hash from arrived",
-                        num(mailbox)))
-      out.push_back({static_cast<FolderId>(row[0].as<std::int64_t>()),
-                     static_cast<UidValidity>(row[1].as<std::int64_t>()),
-                     static_cast<Uid>(row[2].as<std::int64_t>()), row[3].as<std::uint64_t>(),
-                     row[4].as<std::int64_t>(), row[5].as<std::int64_t>()});
-    return out;
-  });
-}
 
 Task<std::size_t> release_moved(Pool& pool, Fence fence, std::chrono::seconds delay) {
   co_return co_await transact(pool, [&](Transaction& tx) -> std::size_t {

@@ -77,9 +77,9 @@ void end_well(Transaction& tx, const WorkEnd& end, std::int64_t id) {
       "update mailbox set status = case when exists (select 1 from dirty where mailbox_id = $1) then "
       "'lagging' else "
       "'in_sync' end, error_code = '', error_text = '', error_since = null, failures = 0, compared_at = "
-      "now(), "
+      "case when $3 then compared_at else now() end, "
       "full_compared_at = case when $2 then now() else full_compared_at end where id = $1",
-      id, end.full);
+      id, end.full, end.again);
   if (end.totals)
     tx.exec_params(
         "update mailbox set source_messages = $2, target_messages = $3, greetings = $4, octets = $5, "

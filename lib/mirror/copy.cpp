@@ -92,7 +92,7 @@ Task<void> record(Pass& pass, FolderWork& folder, WindowOutcome& outcome) {
   for (const auto& s : outcome.stored) {
     highest = std::max(highest, s.target);
     pass.counts.octets += s.intent.length;
-    pass.added.push_back({s.intent.size, s.intent.date.unix_seconds, s.intent.message_id_hash});
+    pass.added.push_back(s.intent.digest);
   }
   // Lower than this it can never be again: a target that says so was put back from an old copy (law 8).
   if (!outcome.stored.empty()) result.target_uidnext = base::Uid{base::raw(highest) + 1};

@@ -126,7 +126,7 @@ Task<void> end_with_result(World& world, db::WorkItem item, PassResult result) {
                                 {"cause", item.cause},
                                 {"repaired", boost::json::parse(run_detail(result.counts))}}));
   const bool told = item.cause == "deposit" || item.cause == "flag" || item.cause == "deletion" ||
-                    item.cause == "greeting" || item.cause == "folder";
+                    item.cause == "greeting" || item.cause == "folder" || result.look_again;
   db::WorkEnd end;
   end.item = item;
   end.failure = result.failure;

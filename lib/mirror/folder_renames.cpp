@@ -141,7 +141,7 @@ Task<void> confirm_renames(Pass& pass, plan::FolderPlan& plan) {
 Task<bool> settle_renames(Pass& pass, plan::FolderPlan& plan, std::vector<FolderPair>& pairs,
                           const std::map<base::FolderId, db::FolderRecord>& records) {
   auto confirmed = with_names(pass, plan, records);
-  pass.counts.folders_renamed += confirmed.size();
+  if (pass.dry_run) pass.counts.folders_renamed += confirmed.size();
   if (confirmed.empty() || pass.dry_run) co_return true;
   std::vector<plan::RenameStep> steps;
   std::set<std::string> goals;
@@ -153,6 +153,7 @@ Task<bool> settle_renames(Pass& pass, plan::FolderPlan& plan, std::vector<Folder
   auto changes = make_room(plan, goals, steps);
   // A rename that fails leaves these folders alone for now; what was done is found by the next pass.
   if (!co_await run_renames(pass, std::move(steps), confirmed.front().record.id)) co_return false;
+  pass.counts.folders_renamed += confirmed.size();
   for (const auto& one : confirmed) changes.push_back({one.record.id, one.now.name, one.to});
   base::fault_point("folder.names_saved");
   co_await db::rename_folders(pass.world.pool, pass.fence, std::move(changes));

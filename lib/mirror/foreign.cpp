@@ -30,7 +30,7 @@ Task<bool> within_limits(Pass& pass, const std::vector<Surplus>& surplus) {
   plan::GuardInput input;
   for (const auto& folder : pass.folders) input.mapped += folder.row.mapped + folder.row.foreign;
   for (const auto& one : surplus)
-    for (const auto& message : one.messages) input.removed.push_back({message.size, message.date, 0});
+    input.removed.insert(input.removed.end(), one.messages.size(), std::nullopt);
   co_await add_removed_lately(pass, input);
   const auto verdict = plan::judge_removals(input, guard_limits(*pass.link));
   if (verdict.hold) pass.note(Failure("MRD-MIR-023", verdict.reason));

@@ -13,6 +13,7 @@
 #include "db/changes.hpp"
 #include "db/ledger.hpp"
 #include "db/records.hpp"
+#include "mirror/folder_changes.hpp"
 #include "mirror/plan/folder_plan.hpp"
 #include "mirror/plan/greetings.hpp"
 #include "mirror/plan/guard.hpp"
@@ -33,6 +34,7 @@ struct World {
   Sessions& sessions;
   const Settings& settings;
   const base::Clock& clock;
+  FolderChanges folder_changes{};
 };
 
 struct FolderWork {
@@ -90,8 +92,9 @@ struct Pass {
   std::map<std::string, bool> subscriptions;  // target name -> wanted; of names without a folder
   std::set<std::string> out_of_scope;         // target names that would be those of folders we leave alone
   char target_delimiter = '/';
-  std::set<std::string> away;         // target names whose folder stands under another one for now
-  std::vector<plan::Likeness> added;  // copied in this pass: the guard pairs deletions with them
+  std::set<std::string> away;  // target names whose folder stands under another one for now
+  std::uint64_t folder_changes_noted = 0;
+  std::vector<plan::Content> added;  // copied in this pass: the guard pairs deletions with them
   PassCounts counts;
   bool full = false;
   bool dry_run = false;

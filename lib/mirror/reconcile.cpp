@@ -173,6 +173,26 @@ Task<bool> run_pass(Pass& pass) {
   co_return true;
 }
 
+// Folders were made, renamed or removed since this was asked last; not those of a first copy, of which nobody
+// has listed anything before.
+void note_folder_changes(Pass& pass) {
+  const auto& c = pass.counts;
+  const auto changes = c.folders_created + c.folders_renamed + c.folders_removed;
+  if (pass.dry_run || pass.records.empty() || changes == pass.folder_changes_noted) return;
+  pass.folder_changes_noted = changes;
+  pass.world.folder_changes.seen(pass.item.mailbox, pass.world.clock.now() + 2 * pass.world.settings.echo);
+}
+
+// A session that was open when folders changed may list what it knew before: none is kept.
+bool leave_sessions_of_before(Pass& pass) {
+  if (!pass.world.folder_changes.settling(pass.item.mailbox, pass.world.clock.now())) return false;
+  pass.source.drop();
+  pass.target.drop();
+  pass.world.sessions.forget(pass.item.source_store, pass.item.name);
+  pass.world.sessions.forget(pass.item.target_store, pass.item.target_name);
+  return true;
+}
+
 }  // namespace
 
 Task<db::StepId> Pass::open_step(base::FolderId folder, std::string kind, std::string detail) {
@@ -223,11 +243,14 @@ Task<PassResult> reconcile(World& world, db::WorkItem item, bool dry_run) {
   if (pass.full) pass.fence.run = start.run;
 
   co_await gather_folders(pass);
+  note_folder_changes(pass);  // also when the pass does not come to its end
   co_await settle_subscriptions(pass);
   const bool settled = co_await run_pass(pass);
   if (!dry_run) co_await save_checkpoints(pass);
 
   const auto totals = co_await totals_of(pass);
+  note_folder_changes(pass);
+  const bool settling = leave_sessions_of_before(pass);
   // What one session sees may be stale (a folder renamed elsewhere): the next pass asks with a fresh one.
   if (pass.soft_failure || pass.again) {
     pass.source.drop();
@@ -240,6 +263,7 @@ Task<PassResult> reconcile(World& world, db::WorkItem item, bool dry_run) {
   result.complete = pass.full && !pass.soft_failure;
   result.again = !settled || pass.again;
   result.again_full = pass.again_full;
+  result.look_again = settling;
   result.failure = pass.soft_failure;
   co_return result;
 }

@@ -15,6 +15,7 @@ struct PassResult {
   bool complete = false;  // every folder was compared completely on both sides
   bool again = false;     // something changed meanwhile: another pass soon
   bool again_full = false;
+  bool look_again = false;         // folders changed a moment ago: once more when it is quiet
   std::optional<Failure> failure;  // what is left undone; the rest is done
 };
 

@@ -2,9 +2,6 @@
 // Deletions, after every append of the pass (laws 4 and 5): only rows of the map, guarded, and only when the
 // message on the target is the one we stored.
 
-#include <set>
-#include <tuple>
-
 #include "db/arrivals.hpp"
 #include "db/guard.hpp"
 #include "mirror/pass.hpp"
@@ -81,20 +78,6 @@ bool under_an_inbox_of_before(const Doomed& doomed) {
                      [&](const auto& row) { return !doomed.released.contains(row.source); });
 }
 
-// A pass that ended before its deletions has stored what they are paired with.
-Task<std::vector<plan::Likeness>> arrived_lately(const Pass& pass, const std::vector<Doomed>& doomed) {
-  using Key = std::tuple<base::FolderId, base::UidValidity, base::Uid>;
-  std::set<Key> going;
-  for (const auto& one : doomed)
-    for (const auto& row : one.rows) going.emplace(one.key.folder, one.key.source, row.source);
-  std::vector<plan::Likeness> out;
-  const auto arrivals = co_await db::load_arrivals(pass.world.pool, pass.item.mailbox);
-  for (const auto& one : arrivals)
-    if (!going.contains({one.folder, one.source_uidvalidity, one.source}))
-      out.push_back({one.size, one.date, one.message_id_hash});
-  co_return out;
-}
-
 // Deletions that were held before stay held, unless released; new ones are judged together. Those counted, of
 // what may go, count towards the limits of a day.
 Task<plan::GuardVerdict> guard(Pass& pass, std::vector<Doomed>& doomed) {
@@ -104,16 +87,11 @@ Task<plan::GuardVerdict> guard(Pass& pass, std::vector<Doomed>& doomed) {
   for (auto& one : doomed) {
     one.released = co_await db::released_removals(pass.world.pool, one.key);
     for (const auto& row : one.rows)
-      if (!one.released.contains(row.source))
-        input.removed.push_back({row.size, row.date, row.message_id_hash});
+      if (!one.released.contains(row.source)) input.removed.push_back(row.digest);
     input.inbox_anew |= under_an_inbox_of_before(one);
   }
   co_await add_removed_lately(pass, input);
   auto verdict = plan::judge_removals(input, guard_limits(*pass.link));
-  if (verdict.hold && !pass.dry_run) {
-    input.added = co_await arrived_lately(pass, doomed);
-    verdict = plan::judge_removals(input, guard_limits(*pass.link));
-  }
   const auto delay = pass.link->deletion_delay;
   if (!verdict.hold && delay.count() == 0) co_return verdict;
   db::Hold hold{verdict.scope == plan::HoldScope::link ? "link" : "mailbox", verdict.reason, {}, 0};
@@ -123,7 +101,8 @@ Task<plan::GuardVerdict> guard(Pass& pass, std::vector<Doomed>& doomed) {
   co_return verdict;
 }
 
-// A pass that looked at one folder before a move and at the other after it saw a loss alone, and held it.
+// A pass that looked at one folder before a move and at the other after it saw a loss alone, and held it; so
+// did one that came after a pass which had stored what moved, and died.
 Task<void> release_moved(Pass& pass) {
   const bool any_held = std::any_of(pass.records.begin(), pass.records.end(), [](const auto& record) {
     return !record.held.empty() || !record.orphans.empty();

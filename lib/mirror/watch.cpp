@@ -61,13 +61,19 @@ Task<void> keep_watching(World& world, Heard& heard, db::WatchedMailbox mailbox)
     const auto born = world.clock.now();
     std::string error = "unknown store";
     std::optional<Failure> trouble;
+    bool renewed = false;
     if (store) try {
         co_await watch_mailbox(world, heard, mailbox, store);
+        renewed = true;
       } catch (const base::Failed& failed) {
         if (failed.failure().scope() == base::Scope::process) throw;
         error = failed.failure().text();
         if (of_the_store(failed.failure())) trouble = failed.failure();
       }
+    if (renewed) {
+      backoff.reset();
+      continue;
+    }
     if (trouble) co_await tell_store(world, mailbox.source, std::move(*trouble));
     heard.count(mailbox.source, "gap", false);
     if (world.clock.now() - born > k_longest) backoff.reset();

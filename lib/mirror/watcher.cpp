@@ -115,9 +115,14 @@ Task<void> listen_until(Watching& w, base::BootTime until) {
   }
 }
 
+bool lists_of_before(Watching& w) {
+  return w.world.folder_changes.take(w.mailbox.id);
+}
+
 Task<void> watch_by_notify(Watching& w) {
   for (;;) {
     co_await listen_until(w, w.world.clock.now() + w.world.settings.watch_poll);
+    if (lists_of_before(w)) co_return;
     if (co_await poll_moved(w.session, w.last, &w.classifier))
       co_await w.heard.event(w.mailbox, "poll", "poll", true);
   }
@@ -134,6 +139,7 @@ Task<void> watch_by_idle(Watching& w) {
     co_await listen_until(
         w, w.world.clock.now() + std::min(w.world.settings.watch_renew, w.world.settings.watch_poll));
     co_await w.session.idle_stop();
+    if (lists_of_before(w)) co_return;
     if (co_await poll_moved(w.session, w.last, &w.classifier))
       co_await w.heard.event(w.mailbox, "poll", "poll", true);
   }
@@ -142,6 +148,7 @@ Task<void> watch_by_idle(Watching& w) {
 Task<void> watch_by_poll(Watching& w) {
   for (;;) {
     co_await net::sleep_for(w.world.settings.watch_poll);
+    if (lists_of_before(w)) co_return;
     const bool moved = co_await poll_moved(w.session, w.last, &w.classifier);
     w.heard.alive(w.mailbox.id, w.method);
     if (moved) co_await w.heard.event(w.mailbox, "poll", "poll", true);
@@ -195,6 +202,7 @@ Task<void> watch_mailbox(World& world, Heard& heard, db::WatchedMailbox mailbox,
 
 Task<void> poll_mailbox(World& world, Heard& heard, db::WatchedMailbox mailbox,
                         std::map<std::string, std::string>& last) {
+  if (world.folder_changes.take(mailbox.id)) world.sessions.forget(mailbox.source, mailbox.name);
   auto session = co_await world.sessions.borrow(mailbox.source, mailbox.name);
   if (!session) throw base::Failed(session.error());
   const bool first = last.empty();

@@ -26,8 +26,8 @@ class Heard {
   std::map<std::tuple<base::StoreId, std::string, bool>, std::int64_t> counts_;
 };
 
-// One connection's life; ends by exception (a lost connection), or returns when the server refuses to be
-// watched that way. polled: only LIST-STATUS, because there are too many mailboxes for a connection each.
+// One connection's life; ends by exception (a lost connection), or returns when another one is to take over
+// (FolderChanges). polled: only LIST-STATUS, because there are too many mailboxes for a connection each.
 Task<void> watch_mailbox(World& world, Heard& heard, db::WatchedMailbox mailbox,
                          std::shared_ptr<const Store> store);
 Task<void> poll_mailbox(World& world, Heard& heard, db::WatchedMailbox mailbox,

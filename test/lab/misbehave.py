@@ -3,6 +3,7 @@
 
   at      "client" (commands) or "server" (responses)
   line    regular expression, searched in the first line, whatever its case; a literal is its {size}
+  old     only on connections that were open when the file was written
   after   so many matches are let through first (0); `times`: so many are then taken (all)
 
 The counts are of all connections together and begin anew with the file.  Of a command that is taken:
@@ -22,6 +23,7 @@ Without `line` a rule is about the octets of that direction, connection by conne
 import asyncio
 import json
 import re
+import time
 
 from lab.imaplines import LITERAL, Lines
 
@@ -57,8 +59,10 @@ class Rules:
             self.stamp, self.rules = stamp, [Rule(about) for about in json.loads(self.path.read_text())]
         return self.rules
 
-    def of_line(self, at, line):
+    def of_line(self, at, line, born):
         for rule in self.now():
+            if rule.get("old") and born > self.stamp:
+                continue
             if rule.at == at and rule.line and rule.line.search(line) and rule.taken():
                 return rule
         return None
@@ -72,7 +76,7 @@ class Connection:
     ("client", octets), ("sleep", seconds) or ("close", None)."""
 
     def __init__(self, rules):
-        self.rules = rules
+        self.rules, self.born = rules, time.time_ns()
         self.commands, self.responses = Lines(), Lines()
         self.begins = {"client": True, "server": True}
         self.rule = self.tag = None     # the command under way, if a rule took it
@@ -87,7 +91,7 @@ class Connection:
         for kind, piece, end in self.commands.feed(data):
             if kind == "line" and self.begins["client"]:
                 self.tag, self.literals, self.answered = piece.split(b" ")[0], 0, False
-                self.rule = self.rules.of_line("client", piece)
+                self.rule = self.rules.of_line("client", piece, self.born)
                 if self.rule:
                     yield from self._before()
                     self._promise()
@@ -166,7 +170,7 @@ class Connection:
                 if tag in self.late:
                     yield from self._settle(tag)
                     continue
-                rule = self.rules.of_line("server", piece)
+                rule = self.rules.of_line("server", piece, self.born)
                 if rule:
                     yield from self._response(rule, piece, end)
                     self.begins["server"] = end

@@ -42,17 +42,24 @@ def ensure_user(name):
     return pwd.getpwnam(name)
 
 
+_OURS = []  # what reserves our ports, for as long as this process lives
+
+
 def free_port():
-    """A free loopback port below the ephemeral range, so that no outgoing connection takes it
-    while a server is being restarted."""
+    """A free loopback port below the ephemeral range, so that no outgoing connection takes it while a server is being
+    restarted. No other lab gets it, also before the server listens there."""
     for _ in range(500):
         port = random.SystemRandom().randrange(20000, 32000)
-        with socket.socket() as probe:
-            try:
+        reserved = socket.socket(socket.AF_UNIX)
+        try:
+            reserved.bind(f"\0message-mirror-port-{port}")
+            with socket.socket() as probe:
                 probe.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
+        except OSError:
+            reserved.close()
+            continue
+        _OURS.append(reserved)
+        return port
     raise LabError("no free loopback port")
 
 

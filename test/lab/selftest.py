@@ -12,11 +12,14 @@ if __name__ == "__main__":  # as a script, test/ takes the place of test/lab/ on
     sys.path[0] = str(pathlib.Path(__file__).resolve().parent.parent)
 
 import argparse
+import contextlib
 import http.server
 import json
 import os
 import pathlib
+import pwd
 import random
+import re
 import signal
 import ssl
 import subprocess
@@ -27,11 +30,12 @@ import traceback
 
 from compare import compare, differ
 from compare.reader import Folder, Mailbox, Message
-from lab import audio, fill, imapwire, samples, traffic
+from lab import audio, fill, imapwire, samples, subscribers, traffic
 from lab.ca import Authority
 from lab.lab import Lab
 from lab.process import LabError, started_at, tree_of, wait_until
 from lab.relay import CommandCounter, RelayProcess
+from lab.slapd import ROOT, LdapError, Slapd, ldif_entry, ldif_line, read_ldif
 from lab.state import Store
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -117,6 +121,42 @@ def the_differ_names_each_change_once(_):
                             ("abab", "aabb", ["order"]), ("abcd", "Xbc", ["bytes", "missing"])):
         found = differ.diff_mailboxes("x", _box(one), _box(two))
         assert [difference.kind for difference in found] == kinds, (one, two, found)
+
+
+@check
+def subscribers_are_the_same_for_the_same_seed(_):
+    people, other = subscribers.make(40, 1, numbers=("1001",)), subscribers.make(40, 2, numbers=("1001",))
+    assert people == subscribers.make(40, 1, numbers=("1001",)) != other
+    numbers = [subscribers.number_of(person) for person in people]
+    assert numbers[:3] == ["1001", "0421", "421"] and len(set(numbers)) == 40
+    addresses = [address.replace(b" ", b"") for person in people for address in person["NumericAddress"]]
+    assert len(set(addresses)) == len(addresses)
+    assert all(3 <= len(person["Password"][0]) <= 15 for person in people)
+    sounds = [person["umRecordedName"][0] for person in people if "umRecordedName" in person]
+    assert sounds and all(8192 <= len(sound) <= 65536 and sound.startswith(b"RIFF") for sound in sounds)
+    lacking = subscribers.make(40, 1, recorded=0.0, incomplete=0.5)
+    assert 5 < sum(any(name not in person for name in subscribers.REQUIRED) for person in lacking) < 35
+
+
+@check
+def ldif_comes_back_as_it_was(_):
+    plain = [b"", b"plain", b"a: b", b"x" * 9000]
+    coded = [b" led", b"trailed ", b":colon", b"<less", b"\0\xff\r\n", "Z\u00fcrich".encode()]
+    assert all(ldif_line("cn", value).startswith(b"cn:: ") == (value in coded) for value in plain + coded)
+    values = plain + coded
+    printed = ldif_entry("cn=\u00fc,o=x", {"cn": values}) + b"# search result\nsearch: 2\nresult: 4 Size limit exceeded\n\n"
+    assert read_ldif(printed) == [([("cn=\u00fc,o=x", {"cn": values})], 4, "Size limit exceeded")]
+    assert read_ldif(b"") == [([], None, "")]
+
+
+@check
+def both_forms_of_the_ldap_schema_agree(_):
+    text = (ROOT / "etc/ldap/message-mirror.schema").read_text()
+    words = re.sub(r"^#.*\n", "", text, flags=re.M).split()
+    ldif = re.sub(r"\n ", "", (ROOT / "etc/ldap/message-mirror.ldif").read_text())
+    names = {"olcObjectIdentifier:": "objectidentifier", "olcAttributeTypes:": "attributetype", "olcObjectClasses:": "objectclass"}
+    _, _, body = ldif.partition("\ncn: message-mirror\n")
+    assert [names.get(word, word) for word in body.split()] == words and len(words) > 200
 
 
 # --- on servers -----------------------------------------------------------------------------------
@@ -354,6 +394,121 @@ def the_event_exporter_posts_changes(lab):
     assert {post["fields"].get("user") for post in posts if post["event"] == "imap_command_finished"} == {"e1"}
     server.stop()
     sink.shutdown()
+
+
+@contextlib.contextmanager
+def directory(lab, site="production", people=(), **options):
+    server = Slapd(lab.workdir, site, lab.authority, **options).up(people)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def ldap_error(action):
+    """The LdapError that `action` must end with."""
+    try:
+        action()
+    except LdapError as error:
+        return error
+    raise AssertionError("an error of LDAP was expected")
+
+
+@check
+def a_directory_keeps_every_octet(lab):
+    people = subscribers.make(30, 3)
+    as_kept = {subscribers.number_of(person): {name: sorted(values) for name, values in person.items()} for person in people}
+    sound = bytes(range(256)) * 200
+    with directory(lab, people=people) as server:
+        assert os.stat(f"/proc/{server.process.pid}").st_uid == pwd.getpwnam("mmprod").pw_uid
+        assert server.snapshot() == as_kept
+        asked = server.writes()
+        server.add(server.dn_of("00815"), {"objectClass": ["mmSubscriber"], "MailboxNumber": ["00815"], "cn": ["Zo\u00eb  X "],
+                                           "umRecordedName": [sound]})
+        assert server.search(filter="(MailboxNumber=00815)", attrs=["umRecordedName", "cn"]) == [
+            (server.dn_of("00815"), {"umRecordedName": [sound], "cn": ["Zo\u00eb  X ".encode()]})]
+        server.modify(server.dn_of("00815"), [("replace", "umRecordedName", [sound[::-1]]), ("add", "Misc1", [":1"]),
+                                              ("delete", "cn", ["zo\u00eb x"]), ("add", "cn", ["Y"])])
+        before = server.snapshot(["entryUUID"])["00815"]
+        server.modrdn(server.dn_of("00815"), "MailboxNumber=815")
+        after = server.snapshot(["entryUUID"])["815"]
+        assert after == before | {"MailboxNumber": [b"815"]}
+        assert after["umRecordedName"] == [sound[::-1]] and after["Misc1"] == [b":1"] and after["cn"] == [b"Y"]
+        server.delete(server.dn_of("815"))
+        server.kill()
+        server.start()
+        assert server.snapshot() == as_kept
+        assert server.writes() - asked == {"ADD": 1, "MOD": 1, "MODRDN": 1, "DEL": 1}
+
+
+@check
+def the_reader_cannot_write_and_the_writer_only_below_people(lab):
+    people = subscribers.make(3, 4)
+    one, fresh = subscribers.number_of(people[0]), subscribers.make(5, 4)[4]
+    with directory(lab, people=people, identities={"reader": "read", "writer": "write"}) as server:
+        dn, fresh_dn = server.dn_of(one), server.dn_of(subscribers.number_of(fresh))
+        for action in (lambda: server.add(fresh_dn, fresh, "reader"), lambda: server.delete(dn, "reader"),
+                       lambda: server.modify(dn, [("replace", "sn", ["X"])], "reader"),
+                       lambda: server.modrdn(dn, "MailboxNumber=7", who="reader"),
+                       lambda: server.delete(server.dn("reader"), "writer"),
+                       lambda: server.modify(server.people, [("replace", "description", ["X"])], "writer"),
+                       lambda: server.modify(dn, [("replace", "Password", ["1"])], "writer", tls=False)):
+            assert ldap_error(action).code == 50
+        server.add(fresh_dn, fresh, "writer")
+        server.modify(dn, [("replace", "Password", ["0123"])], "writer")
+        assert len(server.snapshot()) == 4 and server.snapshot()[one]["Password"] == [b"0123"]
+        server.delete(fresh_dn, "writer")
+
+
+@check
+def nobody_reads_a_password_without_tls(lab):
+    people = subscribers.make(20, 5, recorded=0.5)
+    with directory(lab, people=people, identities={"reader": "read", "writer": "write"}) as server:
+        for who in ("reader", "writer"):
+            for tls, expected in ((True, 20), (False, 0)):
+                found = server.search(filter="(objectClass=mmSubscriber)", who=who, tls=tls)
+                assert len(found) == 20 and sum("Password" in attributes for _, attributes in found) == expected, (who, tls)
+                assert [entry for entry in found if "umRecordedName" in entry[1]]
+            guess = f"(Password={people[0]['Password'][0].decode()})"
+            assert server.search(filter=guess, who=who) and not server.search(filter=guess, who=who, tls=False)
+        assert ldap_error(lambda: server.search(who=None)).code == 32
+        assert server.search(base="", scope="base", who=None)
+        server.workdir.write(f"{server.name}/reader.password", "wrong", 0o600)
+        assert ldap_error(lambda: server.search(who="reader")).code == 49
+
+
+@check
+def size_limits_end_a_search_and_the_last_page(lab):
+    subscribers_only = "(objectClass=mmSubscriber)"
+    with directory(lab, people=subscribers.make(60, 6, recorded=0.0), limits={"reader": "size.soft=25 size.hard=25"}) as server:
+        stopped = ldap_error(lambda: server.search(filter=subscribers_only, who="reader"))
+        assert stopped.code == 4 and len(stopped.entries) == 25
+        assert len(server.search(filter=subscribers_only)) == 60
+        # What a search may have and what its pages may have in all are limits of their own.
+        server.set_limits({"reader": "size.soft=unlimited size.hard=unlimited size.prtotal=25"})
+        assert len(server.search(filter=subscribers_only, who="reader")) == 60
+        pages = server.pages(10, filter=subscribers_only, who="reader")
+        assert [(code, len(entries)) for code, entries in pages] == [(0, 10), (0, 10), (4, 5)]
+        server.set_limits({"reader": "size.soft=25 size.hard=25 size.prtotal=unlimited"})
+        pages = server.pages(25, filter=subscribers_only, who="reader")
+        assert [(code, len(entries)) for code, entries in pages] == [(0, 25), (0, 25), (0, 10)]
+
+
+@check
+def a_directory_killed_or_paused_in_a_search_is_an_error(lab):
+    people = subscribers.make(300, 7, recorded=1.0)
+    with directory(lab, people=people) as server:
+        running = server.begin_search(who="reader")
+        server.kill()
+        broken = ldap_error(running.finish)
+        assert broken.code == -1 and 0 < len(broken.entries) < 300, (broken, len(broken.entries))
+        assert ldap_error(server.search).code == -1
+        server.start()
+        running = server.begin_search(who="reader")
+        server.pause()
+        assert not server.answers(0.2)
+        server.resume()
+        assert len(running.finish()) == 301 and len(server.snapshot()) == 300
 
 
 @check

@@ -28,6 +28,7 @@ def rename_inbox(lab, mirror):
     late = [samples.make("text", random.Random(f"{SEED} {when}")).body for when in ("before", "after")]
     held, moved = guard_events(mirror, "guard.held"), guard_events(mirror, '"moved"')
     mirror.stop()
+    wait_until(lambda: not lab.production.session_pids(), "mirrord's sessions to end", 10.0)
     lab.relay.misbehave({"at": "server", "line": r"^\* LIST .*renamed", "drop": True})
     with mirror.store("production").connect(OWNERS[0]) as client:
         client.command("RENAME INBOX renamed")

@@ -15,11 +15,12 @@ constexpr std::uint64_t k_small = 10;
 }  // namespace
 
 GuardVerdict judge_removals(const GuardInput& input, const GuardLimits& limits) {
-  std::map<Likeness, std::uint64_t> added;
-  for (const auto& one : input.added) ++added[one];
+  std::map<base::Digest, std::uint64_t> added;
+  for (const auto& one : input.added)
+    if (one) ++added[*one];
   GuardVerdict verdict;
   for (const auto& one : input.removed) {
-    const auto found = added.find(one);
+    const auto found = one ? added.find(*one) : added.end();
     if (found != added.end() && found->second > 0)
       --found->second;
     else

@@ -4,6 +4,7 @@
 // The mass-delete guard (law 5): may these deletions go on, or are they held for an operator? PURE.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,18 +22,13 @@ struct GuardLimits {
 // whole.
 constexpr std::uint64_t k_link_unasked = 100;
 
-// What identifies a message for pairing a deletion with an append of the same pass (a move, a greeting
-// replaced).
-struct Likeness {
-  std::uint64_t size = 0;
-  std::int64_t date = 0;
-  std::int64_t message_id_hash = 0;
-  auto operator<=>(const Likeness&) const = default;
-};
+// A deletion is paired with an append of the same content in one pass (a move): by its SHA-256, so that
+// nothing else that calls itself the same message pays for it. What has none is paired with nothing.
+using Content = std::optional<base::Digest>;
 
 struct GuardInput {
-  std::vector<Likeness> removed;
-  std::vector<Likeness> added;      // copied in the same pass, any folder of the mailbox
+  std::vector<Content> removed;
+  std::vector<Content> added;       // copied in the same pass, any folder of the mailbox
   std::uint64_t mapped = 0;         // in the whole mailbox before the pass
   std::uint64_t removed_today = 0;  // deletions already done today that were not paired
   std::uint64_t link_mapped = 0;    // in all mailboxes of the link

@@ -5,13 +5,21 @@
 #include "mirror/plan/guard.hpp"
 #include "mirror/plan/window.hpp"
 
+using namespace mirror;
 using namespace mirror::plan;
 
 namespace {
 
-std::vector<Likeness> likes(std::size_t count, std::uint64_t size = 1) {
-  std::vector<Likeness> out;
-  for (std::size_t i = 0; i < count; ++i) out.push_back({size, static_cast<std::int64_t>(i), 0});
+// So many contents, which differ; those of another size are others.
+std::vector<Content> likes(std::size_t count, std::uint8_t size = 1) {
+  std::vector<Content> out;
+  for (std::size_t i = 0; i < count; ++i) {
+    base::Digest digest{};
+    digest[0] = size;
+    digest[1] = static_cast<std::uint8_t>(i >> 8U);
+    digest[2] = static_cast<std::uint8_t>(i);
+    out.emplace_back(digest);
+  }
   return out;
 }
 
@@ -102,10 +110,14 @@ TEST_CASE("a deletion paired with an append is a move and is not counted, one fo
   input.added = likes(5);
   CHECK(judge_removals(input, {}).counted == 25);
   CHECK(judge_removals(input, {}).hold);
-  input.removed.assign(30, Likeness{7, 7, 7});
-  input.added.assign(1, Likeness{7, 7, 7});
+  input.removed.assign(30, likes(1, 7).front());
+  input.added.assign(1, likes(1, 7).front());
   CHECK(judge_removals(input, {}).counted == 29);
   input.added = likes(30, 2);
+  CHECK(judge_removals(input, {}).counted == 30);
+  // Without a digest nobody knows what it was.
+  input.removed.assign(30, std::nullopt);
+  input.added.assign(30, std::nullopt);
   CHECK(judge_removals(input, {}).counted == 30);
 }
 
