@@ -94,9 +94,19 @@ Task<std::unique_ptr<Connection>> Connection::open(Access access) {
 
 Task<void> Connection::start_tls(net::Endpoint endpoint) {
   const auto outcome = co_await state_->finish(state_->codec.start_tls(), nullptr);
-  if (!outcome.ok()) throw Failed(Failure("MRD-LDAP-007", state_->access.store + ": " + outcome.words()));
-  co_await net::with_timeout(state_->stream->start_tls(endpoint), state_->access.connect_limit,
-                             state_->access.store + ": TLS");
+  if (!outcome.ok())
+    throw Failed(refusal("MRD-LDAP-007", state_->access.store + ": " + outcome.words(), outcome.code));
+  // What came before TLS may be anybody's, and must not be taken for what comes through it.
+  if (!state_->codec.idle())
+    state_->lose(Failure("MRD-LDAP-002", state_->access.store + ": octets before TLS began"));
+  state_->require_usable();
+  try {
+    co_await net::with_timeout(state_->stream->start_tls(endpoint), state_->access.connect_limit,
+                               state_->access.store + ": TLS");
+  } catch (...) {
+    close();
+    throw;
+  }
 }
 
 Task<void> Connection::bind() {

@@ -287,6 +287,51 @@ Task<void> binds_over_tls(int code, std::string expected) {
 
 }  // namespace
 
+namespace {
+
+// Somebody between us puts the beginning of an answer behind the one to StartTLS, to be completed through
+// TLS.
+Task<void> begun_before_tls() {
+  auto [connection, server] = converse(co_await net::asio::this_coro::executor);
+  const auto play = [](FakeServer& to) -> Task<int> {
+    const auto tls = co_await to.request();
+    co_await to.say(result(tls.id, extended_response, 0) + result(tls.id + 1, bind_response, 0).substr(0, 9));
+    co_return tls.id;
+  };
+  const auto [failed, id] = co_await net::both(code_of(connection->start_tls({})), play(*server));
+  CHECK(failed == "MRD-LDAP-002");
+  CHECK_FALSE(connection->usable());
+}
+
+Task<std::string> starttls_refused(int code) {
+  auto [connection, server] = converse(co_await net::asio::this_coro::executor);
+  const auto play = [](FakeServer& to, int answer) -> Task<int> {
+    const auto tls = co_await to.request();
+    co_await to.say(result(tls.id, extended_response, answer));
+    co_return tls.id;
+  };
+  const auto session = [](ldap::Connection& with) -> Task<std::string> {
+    try {
+      co_await with.start_tls({});
+    } catch (const base::Failed& failed) {
+      co_return std::string(failed.failure().code()) + " " + std::string(to_text(failed.failure().retry()));
+    }
+    co_return "";
+  };
+  co_return (co_await net::both(session(*connection), play(*server, code))).first;
+}
+
+}  // namespace
+
+TEST_CASE("nothing that came before TLS is taken for what comes through it") {
+  run(begun_before_tls());
+}
+
+TEST_CASE("a server that is busy is asked again later, one that has no TLS is not") {
+  CHECK(run(starttls_refused(52)) == "MRD-LDAP-007 later");
+  CHECK(run(starttls_refused(2)) == "MRD-LDAP-007 never");
+}
+
 TEST_CASE("a password goes over TLS alone, and a refusal is told") {
   run(binds());
   run(binds_over_tls(0, ""));
