@@ -18,6 +18,7 @@
 #include "db/migrate.hpp"
 #include "http/server.hpp"
 #include "mirror/control.hpp"
+#include "mirror/directory/run.hpp"
 #include "mirror/dispatch.hpp"
 #include "mirror/run_estimate.hpp"
 #include "mirror/run_store_test.hpp"
@@ -80,6 +81,7 @@ struct Daemon {
         run_wake(loop.get_executor()),
         test_wake(loop.get_executor()),
         estimate_wake(loop.get_executor()),
+        directory_wake(loop.get_executor()),
         server(http_settings(s, sealer), pool) {}
 
   DaemonSettings settings;
@@ -91,7 +93,15 @@ struct Daemon {
   engine::Sessions sessions;
   engine::World world;
   engine::Gate gate;
-  engine::Wake site_wake, work_wake, timer_wake, config_wake, run_wake, test_wake, estimate_wake;
+  engine::Wake site_wake, work_wake, timer_wake, config_wake, run_wake, test_wake, estimate_wake,
+      directory_wake;
+  directory::Context directory{pool,
+                               sealer.get(),
+                               gate,
+                               clock,
+                               settings.engine.node,
+                               settings.engine.silence,
+                               settings.engine.send_within};
   http::Server server;
 };
 
@@ -105,6 +115,7 @@ void on_wake(Daemon& d, const std::string& channel, const std::string& what) {
     d.run_wake.signal();
     d.test_wake.signal();
     d.estimate_wake.signal();
+    d.directory_wake.signal();
   }
   if (what == "config" || what.empty()) d.config_wake.signal();
 }
@@ -131,6 +142,7 @@ std::vector<engine::Service> services_of(Daemon& d, engine::Wake& book_wake) {
   services.push_back({"verify", [&] { return engine::run_verify(d.world, d.run_wake); }});
   services.push_back({"store-test", [&] { return engine::run_store_tests(d.world, d.test_wake); }});
   services.push_back({"estimate", [&] { return engine::run_estimates(d.world, d.gate, d.estimate_wake); }});
+  services.push_back({"directory", [&] { return directory::run_directory(d.directory, d.directory_wake); }});
   services.push_back({"http", [&] { return d.server.run(); }});
   if (!d.settings.push.listen.empty())
     services.push_back({"push", [&] { return run_push(d.world, d.settings.push); }});

@@ -82,6 +82,32 @@ constexpr auto k_codes = std::to_array<Code>({
     {"MRD-DB-010", Scope::process, Retry::never, "the database is not the one this daemon worked with",
      "It was restored, cloned or failed over. mirrord started suspended: check its state, then mirrorctl "
      "resume --reason."},
+    {"MRD-DIR-001", Scope::store, Retry::later, "a directory could not be read completely",
+     "Nothing was added and nothing removed. Give the account set for the directory limits that let it read "
+     "everything (sizelimit, size.prtotal), or set page_size; the detail names what ended the reading."},
+    {"MRD-DIR-002", Scope::store, Retry::never, "changes of the directory wait for an operator",
+     "Look at mirrorctl directory plan. If production really lost these entries: mirrorctl directory apply "
+     "--plan ID --allow-mass-delete --reason TEXT."},
+    {"MRD-DIR-003", Scope::message, Retry::later, "an entry lacks what DR needs",
+     "Enter the missing fields on production, where administration happens: the next run takes it along."},
+    {"MRD-DIR-004", Scope::message, Retry::later, "an entry has no key of its own",
+     "Give it a mailbox number that no other entry of that directory has. Until then neither of them is "
+     "touched on DR."},
+    {"MRD-DIR-005", Scope::message, Retry::later, "DR's directory refused a change",
+     "The server's words say why. Rights, schema and uniqueness rules of DR must allow what production has; "
+     "the next run tries again."},
+    {"MRD-DIR-006", Scope::store, Retry::never, "the directory mirror is not set up completely",
+     "mirrorctl directory store set for both stores and mirrorctl directory link set for the link; the "
+     "detail says what is wrong or missing."},
+    {"MRD-DIR-007", Scope::message, Retry::later, "the outcome of a change is not known",
+     "The connection was lost before DR answered. The next run reads both directories and does what is "
+     "left to do."},
+    {"MRD-DIR-008", Scope::message, Retry::later, "an entry has no name that DR could have",
+     "Its name must lie below the base DN set for production's directory, and hold the attribute that names "
+     "entries on DR."},
+    {"MRD-DIR-009", Scope::store, Retry::later, "an attribute of the map is not known to DR's directory",
+     "Load the schema that has it on DR, or take the field out of the map (mirrorctl directory link set "
+     "--map-file)."},
     {"MRD-HTTP-001", Scope::process, Retry::never, "the request is not understood",
      "Correct the request; the answer names the field. openapi.yaml describes every request."},
     {"MRD-HTTP-002", Scope::process, Retry::never, "there is no such thing",

@@ -147,4 +147,20 @@ Result<SecretText> Sealer::open(const std::vector<std::uint8_t>& sealed, std::st
   return SecretText(std::move(text));
 }
 
+KeyedHash::KeyedHash(const Sealer& sealer, std::string_view purpose) {
+  static_assert(crypto_shorthash_siphashx24_KEYBYTES == std::tuple_size_v<Value> &&
+                crypto_shorthash_siphashx24_BYTES == std::tuple_size_v<Value>);
+  std::string key(crypto_shorthash_siphashx24_KEYBYTES, '\0');
+  const auto secret = sealer.key_.reveal();
+  crypto_generichash(reinterpret_cast<unsigned char*>(key.data()), key.size(), octets_of(purpose),
+                     purpose.size(), octets_of(secret), secret.size());
+  key_ = SecretText(std::move(key));
+}
+
+KeyedHash::Value KeyedHash::operator()(std::string_view octets) const {
+  Value out{};
+  crypto_shorthash_siphashx24(out.data(), octets_of(octets), octets.size(), octets_of(key_.reveal()));
+  return out;
+}
+
 }  // namespace mirror::base

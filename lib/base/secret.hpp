@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Secrets at rest and in memory (libsodium). A SecretText wipes itself and has no stream or fmt output; a
-// Sealer seals with XChaCha20-Poly1305 under the key that the daemon gets as a credential.
+// Secrets at rest and in memory (libsodium), and hashes that give none away. A SecretText wipes itself and
+// has no stream or fmt output; a Sealer seals with XChaCha20-Poly1305 under the key that the daemon gets as a
+// credential.
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -44,7 +46,20 @@ class Sealer {
   Result<SecretText> open(const std::vector<std::uint8_t>& sealed, std::string_view context) const;
 
  private:
+  friend class KeyedHash;
   explicit Sealer(SecretText key) : key_(std::move(key)) {}
+  SecretText key_;
+};
+
+// A hash under a key of its own for every purpose, derived from the Sealer's (SipHash-2-4 of 128 bits): says
+// whether two values are equal, and without the key nothing else. Another key file, other hashes.
+class KeyedHash {
+ public:
+  using Value = std::array<std::uint8_t, 16>;
+  KeyedHash(const Sealer& sealer, std::string_view purpose);
+  Value operator()(std::string_view octets) const;
+
+ private:
   SecretText key_;
 };
 

@@ -70,12 +70,17 @@ std::unique_ptr<Bound> bind(CLI::App& app, const Command& command) {
 }
 
 void describe_nouns(CLI::App& app) {
-  static const std::map<std::string, std::string> k_nouns{
-      {"store", "message stores"},           {"link", "directions of mirroring"},
-      {"mailbox", "subscribers' mailboxes"}, {"run", "long work"},
-      {"guard", "held deletions"},           {"quarantine", "what a server refuses or alters"},
-      {"service", "parts of the daemon"},    {"config", "the configuration as a document"},
-      {"db", "the database's schema"},       {"credential", "the passwords to log in with"}};
+  static const std::map<std::string, std::string> k_nouns{{"store", "message stores"},
+                                                          {"link", "directions of mirroring"},
+                                                          {"mailbox", "subscribers' mailboxes"},
+                                                          {"run", "long work"},
+                                                          {"guard", "held deletions"},
+                                                          {"quarantine", "what a server refuses or alters"},
+                                                          {"service", "parts of the daemon"},
+                                                          {"config", "the configuration as a document"},
+                                                          {"db", "the database's schema"},
+                                                          {"credential", "the passwords to log in with"},
+                                                          {"directory", "the directory mirror (LDAP)"}};
   for (CLI::App* sub : app.get_subcommands({})) {
     const auto found = k_nouns.find(sub->get_name());
     if (found != k_nouns.end() && sub->get_description().empty()) sub->description(found->second);

@@ -125,6 +125,8 @@ Commands all_commands() {
   add_quarantine_commands(commands);
   add_event_commands(commands);
   add_config_commands(commands);
+  add_directory_commands(commands);
+  add_directory_config_commands(commands);
   add_db_commands(commands);
   return commands;
 }

@@ -89,6 +89,8 @@ void add_guard_commands(Commands& commands);
 void add_quarantine_commands(Commands& commands);
 void add_event_commands(Commands& commands);
 void add_config_commands(Commands& commands);
+void add_directory_commands(Commands& commands);
+void add_directory_config_commands(Commands& commands);
 void add_db_commands(Commands& commands);
 Commands all_commands();
 

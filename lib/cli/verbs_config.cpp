@@ -32,16 +32,23 @@ int check(Invocation& invocation) {
 }
 
 // Files a document names are read here, by the person's own rights, beside the document.
+void read_files(json::object& files, const std::filesystem::path& directory, const std::string& ca_file,
+                const std::string& password_file) {
+  if (!ca_file.empty()) files[ca_file] = read_input((directory / ca_file).string());
+  if (password_file.empty()) return;
+  std::string secret = read_input((directory / password_file).string());
+  while (!secret.empty() && (secret.back() == '\n' || secret.back() == '\r')) secret.pop_back();
+  if (secret.empty()) throw Ended(k_failed, password_file + " is empty");
+  files[password_file] = secret;
+}
+
 json::object files_of(const http::ConfigDocument& document, const std::string& file) {
   const auto directory = file == "-" ? std::filesystem::path(".") : std::filesystem::path(file).parent_path();
   json::object files;
   for (const auto& store : document.stores) {
-    if (!store.ca_file.empty()) files[store.ca_file] = read_input((directory / store.ca_file).string());
-    if (store.password_file.empty()) continue;
-    std::string secret = read_input((directory / store.password_file).string());
-    while (!secret.empty() && (secret.back() == '\n' || secret.back() == '\r')) secret.pop_back();
-    if (secret.empty()) throw Ended(k_failed, store.password_file + " is empty");
-    files[store.password_file] = secret;
+    read_files(files, directory, store.ca_file, store.password_file);
+    if (store.directory)
+      read_files(files, directory, store.directory->ca_file, store.directory->password_file);
   }
   return files;
 }

@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
-#include <algorithm>
-
-#include "cli/command.hpp"
 #include "cli/exit_codes.hpp"
+#include "cli/field_options.hpp"
 #include "cli/run_wait.hpp"
-#include "http/fields.hpp"
 #include "http/message.hpp"
 
 namespace mirror::cli {
@@ -16,65 +13,8 @@ using http::Field;
 
 namespace {
 
-std::string flag_of(const std::string& field) {
-  std::string flag = field;
-  std::replace(flag.begin(), flag.end(), '_', '-');
-  return flag;
-}
-
 std::string path_of(const std::string& noun, const std::string& name) {
   return "/api/v1/" + noun + "/" + http::percent_encode(name);
-}
-
-// One option per field; a CA comes from a file.
-std::vector<Option> options_of(const std::vector<Field>& fields, bool creating) {
-  std::vector<Option> options;
-  for (const Field& field : fields) {
-    if (field.name == "ca_pem") {
-      options.push_back({"ca-file", "PEM file of the CA that signed the server", "PATH", false});
-      continue;
-    }
-    std::string help, kind = "TEXT";
-    if (field.kind == Field::Kind::integer) kind = "N";
-    if (field.kind == Field::Kind::boolean) kind = "true|false";
-    if (field.kind == Field::Kind::texts) kind = "A,B";
-    if (field.kind == Field::Kind::choice)
-      for (const auto& word : field.words) help += (help.empty() ? "" : ", ") + word;
-    const bool required = creating && field.fallback.is_null();
-    if (!field.fallback.is_null() && field.kind != Field::Kind::texts)
-      help += fmt::format("{}({})", help.empty() ? "" : " ", json::serialize(field.fallback));
-    options.push_back({flag_of(field.name), help, kind, required});
-  }
-  return options;
-}
-
-json::value value_of(const Invocation& invocation, const Field& field) {
-  const std::string flag = flag_of(field.name);
-  const std::string text = invocation.text(flag);
-  if (field.kind == Field::Kind::integer) return invocation.number(flag, 0);
-  if (field.kind == Field::Kind::boolean) {
-    if (text != "true" && text != "false") throw Ended(k_usage, fmt::format("--{} is true or false", flag));
-    return text == "true";
-  }
-  if (field.kind == Field::Kind::texts) {
-    json::array list;
-    std::string rest = text;
-    while (!rest.empty()) {
-      const std::size_t comma = rest.find(',');
-      list.emplace_back(rest.substr(0, comma));
-      rest = comma == std::string::npos ? "" : rest.substr(comma + 1);
-    }
-    return list;
-  }
-  return json::value(text);
-}
-
-json::object body_of(const Invocation& invocation, const std::vector<Field>& fields) {
-  json::object body;
-  for (const Field& field : fields)
-    if (invocation.has(flag_of(field.name))) body[field.name] = value_of(invocation, field);
-  if (invocation.has("ca-file")) body["ca_pem"] = read_input(invocation.text("ca-file"));
-  return body;
 }
 
 void send_credential(Invocation& invocation, const std::string& name) {

@@ -13,6 +13,8 @@ namespace mirror::db {
 
 extern const char* const k_store_view;
 extern const char* const k_link_view;
+extern const char* const k_directory_view;
+extern const char* const k_directory_mirror_view;
 
 void insert_store(Transaction& tx, const std::string& name, const Json& patch);
 void update_store(Transaction& tx, const std::string& name, const Json& patch,
@@ -23,6 +25,14 @@ void insert_link(Transaction& tx, const std::string& name, const std::string& so
                  const std::string& target, const Json& patch);
 void update_link(Transaction& tx, const std::string& name, const Json& patch,
                  std::optional<std::int64_t> row_version);
+
+// Create what is not there, else patch it; with a row_version only patch (config_directory.hpp).
+void write_directory(Transaction& tx, const std::string& store, const Json& patch,
+                     std::optional<std::int64_t> row_version);
+void seal_directory_password(Transaction& tx, const std::string& store, const base::Sealer& sealer,
+                             const base::SecretText& password);
+void write_directory_mirror(Transaction& tx, const std::string& link, const Json& patch,
+                            std::optional<std::int64_t> row_version);
 
 // Adds one mailbox; false when the link already has it with the same target name.
 bool insert_mailbox(Transaction& tx, std::int64_t link, const std::string& name,

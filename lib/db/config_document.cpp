@@ -27,12 +27,17 @@ void apply_link(Transaction& tx, const ConfigChanges::Object& link, const Actor&
 Task<Json> read_configuration(Pool& pool) {
   co_return co_await transact(pool, [](Transaction& tx) {
     tx.exec("set transaction isolation level repeatable read");
-    const Json stores = array_of(tx, std::string(k_store_view) + "order by s.id");
+    const Json stores =
+        array_of(tx, "select v.*, (select row_to_json(x) from (" + std::string(k_directory_view) +
+                         "where d.store_id = v.id::bigint) x) as directory from (" + k_store_view +
+                         ") v order by v.id::bigint");
     const Json links = array_of(
         tx,
         "select v.*, (select coalesce(json_agg(x), '[]') from (select m.name, m.target_name from mailbox m "
         "where "
-        "m.link_id = v.id::bigint and m.origin <> 'directory' order by m.name) x) as members from (" +
+        "m.link_id = v.id::bigint and m.origin <> 'directory' order by m.name) x) as members, "
+        "(select row_to_json(x) from (" +
+            std::string(k_directory_mirror_view) + "where m.link_id = v.id::bigint) x) as directory from (" +
             std::string(k_link_view) + ") v order by v.id::bigint");
     const Json settings = json_of(
         tx,
@@ -54,7 +59,15 @@ Task<void> apply_configuration(Pool& pool, ConfigChanges changes, const base::Se
       if (sealer == nullptr) throw Refused(Refused::Why::wrong_state, "the daemon has no sealing key");
       seal_store_password(tx, store, *sealer, password);
     }
+    for (const auto& directory : changes.directories)
+      write_directory(tx, directory.name, directory.patch, std::nullopt);
+    for (const auto& [store, password] : changes.directory_passwords) {
+      if (sealer == nullptr) throw Refused(Refused::Why::wrong_state, "the daemon has no sealing key");
+      seal_directory_password(tx, store, *sealer, password);
+    }
     for (const auto& link : changes.links) apply_link(tx, link, actor);
+    for (const auto& mirror : changes.directory_mirrors)
+      write_directory_mirror(tx, mirror.name, mirror.patch, std::nullopt);
     for (const auto& [key, value] : changes.settings)
       tx.exec_params(
           "insert into setting (key, value) values ($1, $2::jsonb) on conflict (key) do update set value = "

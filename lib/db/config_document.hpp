@@ -30,12 +30,15 @@ struct ConfigChanges {
   };
   std::vector<Object> stores;
   std::vector<Object> links;
-  std::map<std::string, base::SecretText> passwords;  // by store
+  std::vector<Object> directories;                              // by store
+  std::vector<Object> directory_mirrors;                        // by link
+  std::map<std::string, base::SecretText> passwords;            // by store
+  std::map<std::string, base::SecretText> directory_passwords;  // by store
   std::map<std::string, Json> settings;
 };
 
-// {"stores": [...], "links": [... with "rules" and "members": [{"name", "target_name"}]], "settings": {...}};
-// no secrets.
+// {"stores": [... with "directory": {...} or null], "links": [... with "rules", "members": [{"name",
+// "target_name"}] and "directory": {...} or null], "settings": {...}}; no secrets.
 Task<Json> read_configuration(Pool& pool);
 // sealer may be null when there are no passwords.
 Task<void> apply_configuration(Pool& pool, ConfigChanges changes, const base::Sealer* sealer, Actor actor);

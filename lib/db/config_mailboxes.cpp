@@ -71,7 +71,8 @@ std::int64_t recompute_participation(Transaction& tx, std::int64_t link) {
   const auto changed = tx.exec_params(
       "with rule as (select * from unnest($2::bigint[], $3::text[], $4::text[]) r(id, action, regex)), "
       "wanted as (select m.id, coalesce((select r.action = 'include' from rule r where m.name ~ r.regex "
-      "order by r.id desc limit 1), true) as participates from mailbox m where m.link_id = $1) "
+      "order by r.id desc limit 1), true) and not m.left_directory as participates from mailbox m where "
+      "m.link_id = $1) "
       "update mailbox m set participates = w.participates, status = case when not w.participates then "
       "'excluded' "
       "when m.compared_at is null then 'new' else 'lagging' end "

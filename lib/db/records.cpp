@@ -7,21 +7,6 @@ namespace mirror::db {
 
 namespace {
 
-std::vector<std::uint8_t> octets(const pqxx::field& field) {
-  if (field.is_null()) return {};
-  const pqxx::binarystring value(field);
-  return {value.begin(), value.end()};
-}
-
-std::vector<std::string> texts(const pqxx::field& field) {
-  std::vector<std::string> out;
-  auto parser = field.as_array();
-  for (auto item = parser.get_next(); item.first != pqxx::array_parser::juncture::done;
-       item = parser.get_next())
-    if (item.first == pqxx::array_parser::juncture::string_value) out.push_back(item.second);
-  return out;
-}
-
 StoreRecord read_store(const pqxx::row& row) {
   StoreRecord s;
   s.id = StoreId{row["id"].as<std::int64_t>()};
@@ -39,7 +24,7 @@ StoreRecord read_store(const pqxx::row& row) {
   s.login_method = row["login_method"].as<std::string>();
   s.login = row["login"].as<std::string>();
   s.master_separator = row["master_separator"].as<std::string>();
-  s.password_sealed = octets(row["password_sealed"]);
+  s.password_sealed = read_octets(row["password_sealed"]);
   s.octets_per_second = row["octets_per_second"].as<std::int64_t>();
   s.state = row["state"].as<std::string>();
   s.row_version = row["row_version"].as<std::int64_t>();
@@ -54,8 +39,8 @@ LinkRecord read_link(const pqxx::row& row) {
   l.source = StoreId{row["source_store_id"].as<std::int64_t>()};
   l.target = StoreId{row["target_store_id"].as<std::int64_t>()};
   l.foreign_policy = row["foreign_policy"].as<std::string>();
-  l.folder_include = texts(row["folder_include"]);
-  l.folder_exclude = texts(row["folder_exclude"]);
+  l.folder_include = read_texts(row["folder_include"]);
+  l.folder_exclude = read_texts(row["folder_exclude"]);
   l.guard_count = row["guard_count"].as<std::int64_t>();
   l.guard_percent = row["guard_percent"].as<std::int64_t>();
   l.guard_link_percent = row["guard_link_percent"].as<std::int64_t>();
@@ -154,7 +139,7 @@ Task<std::vector<std::uint8_t>> load_owner_password(Pool& pool, StoreId store, s
   co_return co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
     const auto rows = tx.exec_params("select sealed from mailbox_password where store_id = $1 and owner = $2",
                                      num(store), clean_text(owner));
-    return rows.empty() ? std::vector<std::uint8_t>{} : octets(rows[0][0]);
+    return rows.empty() ? std::vector<std::uint8_t>{} : read_octets(rows[0][0]);
   });
 }
 

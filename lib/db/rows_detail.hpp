@@ -30,6 +30,22 @@ inline std::optional<base::Digest> read_digest(const pqxx::field& field) {
   return digest;
 }
 
+inline std::vector<std::uint8_t> read_octets(const pqxx::field& field) {
+  if (field.is_null()) return {};
+  const pqxx::binarystring value(field);
+  return {value.begin(), value.end()};
+}
+
+// A text[].
+inline std::vector<std::string> read_texts(const pqxx::field& field) {
+  std::vector<std::string> out;
+  auto parser = field.as_array();
+  for (auto item = parser.get_next(); item.first != pqxx::array_parser::juncture::done;
+       item = parser.get_next())
+    if (item.first == pqxx::array_parser::juncture::string_value) out.push_back(item.second);
+  return out;
+}
+
 // The members of a set as a text that "= any" of a lateral generate_series can use: two bigint arrays.
 struct RangeArrays {
   std::string first, last;

@@ -5,18 +5,19 @@
 
 namespace mirror::db {
 
-namespace {
-
-using Why = Refused::Why;
-
 const char* const k_run_view =
     "select r.id::text as id, r.kind, r.state, l.name as link, r.mask, r.deep, r.dry_run, r.total, r.done, "
     "r.differing, "
-    "r.failed, r.octets_done, r.octets_total, r.requested_by, r.reason, r.cancel_requested, r.result, "
+    "r.failed, r.octets_done, r.octets_total, r.requested_by, r.reason, r.cancel_requested, r.options, "
+    "r.result, "
     "@r.created_at@ as created_at, @r.started_at@ as started_at, @r.finished_at@ as finished_at, "
     "case when r.state = 'running' and r.done > 0 and r.total > r.done then "
     "ceil(extract(epoch from now() - r.started_at) / r.done * (r.total - r.done))::bigint end as eta_seconds "
     "from run r left join link l on l.id = r.link_id ";
+
+namespace {
+
+using Why = Refused::Why;
 
 bool writes(const NewRun& run) {
   return run.kind != "verify" && run.kind != "store_test" && run.kind != "estimate" && !run.dry_run;

@@ -8,6 +8,8 @@
 
 namespace mirror::db {
 
+extern const char* const k_run_view;
+
 std::int64_t insert_run(Transaction& tx, const NewRun& run, const Actor& actor);
 
 }  // namespace mirror::db

@@ -46,6 +46,8 @@ Router make_router() {
   add_quarantine_routes(router);
   add_service_routes(router);
   add_config_routes(router);
+  add_directory_routes(router);
+  add_directory_config_routes(router);
   return router;
 }
 

@@ -30,6 +30,8 @@ void add_guard_routes(Router& router);
 void add_quarantine_routes(Router& router);
 void add_service_routes(Router& router);
 void add_config_routes(Router& router);
+void add_directory_routes(Router& router);         // its status, runs, plans and history
+void add_directory_config_routes(Router& router);  // of stores and links
 Router make_router();
 
 // Routes and answers a request; every expected refusal becomes a problem document, anything else 500 and a

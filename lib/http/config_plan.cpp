@@ -5,23 +5,15 @@
 
 #include <set>
 
-#include "http/fields.hpp"
+#include "http/config_plan_detail.hpp"
 
 namespace mirror::http {
 
 namespace json = boost::json;
 
-namespace {
-
 std::string text_of(const json::object& object, std::string_view name) {
   const auto* value = object.if_contains(name);
   return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-
-const json::object* find_named(const json::array& rows, const std::string& name) {
-  for (const auto& row : rows)
-    if (text_of(row.as_object(), "name") == name) return &row.as_object();
-  return nullptr;
 }
 
 std::string shown(const json::value& value) {
@@ -53,6 +45,14 @@ const std::string* file_of(ConfigPlan& plan, const std::map<std::string, std::st
   return nullptr;
 }
 
+namespace {
+
+const json::object* find_named(const json::array& rows, const std::string& name) {
+  for (const auto& row : rows)
+    if (text_of(row.as_object(), "name") == name) return &row.as_object();
+  return nullptr;
+}
+
 void plan_store(ConfigPlan& plan, const json::array& rows, ConfigDocument::Store store,
                 const std::map<std::string, std::string>& files) {
   const std::string object = "store " + store.name;
@@ -72,6 +72,7 @@ void plan_store(ConfigPlan& plan, const json::array& rows, ConfigDocument::Store
     change.patch = json::serialize(patch);
     plan.changes.stores.push_back(std::move(change));
   }
+  plan_directory(plan, current, store, files);
   if (store.password_file.empty()) return;
   if (const std::string* secret = file_of(plan, files, object, store.password_file)) {
     // Sealed values cannot be compared: a password named in the document is set each time.
@@ -146,13 +147,15 @@ void plan_link(ConfigPlan& plan, const json::array& rows, const ConfigDocument::
   plan_mailboxes(plan, change, object, current, link.mailboxes);
   if (change.create || change.patch != "{}" || change.rules || !change.mailboxes.empty())
     plan.changes.links.push_back(std::move(change));
+  plan_directory_mirror(plan, current, link);
 }
 
 }  // namespace
 
 bool ConfigPlan::empty() const {
   return changes.stores.empty() && changes.links.empty() && changes.passwords.empty() &&
-         changes.settings.empty();
+         changes.settings.empty() && changes.directories.empty() && changes.directory_passwords.empty() &&
+         changes.directory_mirrors.empty();
 }
 
 ConfigPlan plan_config(const json::object& current, const ConfigDocument& wanted,

@@ -10,11 +10,14 @@
 //   password_file = "prod.secret"      [[link.main.mailbox]]          [[link.main.rule]]
 //   ca_file = "ca.pem"                 name = "1003"                  action = "exclude"
 //                                      target_name = "u1003"          mask = "9*"
+//   [store.prod.directory]             [link.main.directory]          [[link.main.directory.field]]
+//   host = "ldap.example.org"          times = ["02:00"]              source = "cn"
 //
 // Files are read by the caller; a document holds no secret.
 
 #include <boost/json.hpp>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,17 +27,24 @@
 namespace mirror::http {
 
 struct ConfigDocument {
+  struct Directory {
+    boost::json::object fields;  // every field of directory_fields(), defaults filled in
+    std::string password_file;
+    std::string ca_file;
+  };
   struct Store {
     std::string name;
     boost::json::object fields;  // every field of store_fields(), defaults filled in
     std::string password_file;
     std::string ca_file;
+    std::optional<Directory> directory;
   };
   struct Link {
     std::string name, source, target;
     boost::json::object fields;
     std::vector<db::ConfigRule> rules;
     std::vector<db::NewMailbox> mailboxes;
+    std::optional<boost::json::object> directory;  // every one of directory_mirror_fields(), and "fields"
   };
   std::vector<Store> stores;
   std::vector<Link> links;

@@ -1,48 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
-#include "http/config_plan.hpp"
-#include "http/fields.hpp"
+#include "http/config_text_detail.hpp"
 
 namespace mirror::http {
 
 namespace json = boost::json;
 
 namespace {
-
-json::object read_object(base::SettingsTable& table, const std::vector<Field>& fields) {
-  json::object out;
-  for (const Field& field : fields) {
-    json::value value = field.fallback;
-    if (field.fallback.is_null()) table.require(field.name);
-    switch (field.kind) {
-      case Field::Kind::text:
-        if (auto text = table.text(field.name)) value = *text;
-        break;
-      case Field::Kind::integer:
-        if (auto number = table.integer(field.name, field.lowest, field.highest)) value = *number;
-        break;
-      case Field::Kind::boolean:
-        if (auto flag = table.boolean(field.name)) value = *flag;
-        break;
-      case Field::Kind::choice:
-        if (auto word = table.choice(field.name, field.words)) value = *word;
-        break;
-      case Field::Kind::texts:
-        if (auto words = table.texts(field.name)) {
-          json::array list;
-          for (auto& word : *words) list.emplace_back(word);
-          value = std::move(list);
-        }
-        break;
-    }
-    if (field.kind == Field::Kind::text && !value.is_null() && table.has(field.name))
-      if (const std::string wrong = check_value(field, value); !wrong.empty())
-        table.complain(field.name, wrong);
-    out[field.name] = std::move(value);
-  }
-  return out;
-}
 
 void read_store(ConfigDocument& document, base::SettingsTable& root, const std::string& name,
                 base::SettingsTable table) {
@@ -56,6 +21,7 @@ void read_store(ConfigDocument& document, base::SettingsTable& root, const std::
   if (!store.ca_file.empty() && table.has("ca_pem"))
     table.complain("ca_file", "ca_file and ca_pem exclude each other");
   if (table.has("password")) table.complain("password", "a secret does not belong here: use password_file");
+  if (auto directory = table.table("directory")) store.directory = read_directory(*directory);
   table.finish();
   document.stores.push_back(std::move(store));
 }
@@ -93,56 +59,9 @@ void read_link(ConfigDocument& document, base::SettingsTable& root, const std::s
     entry.finish();
     link.rules.push_back(std::move(rule));
   }
+  if (auto directory = table.table("directory")) link.directory = read_directory_mirror(*directory);
   table.finish();
   document.links.push_back(std::move(link));
-}
-
-std::string quoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (c == '\n') {
-      out += "\\n";
-    } else if (c == '\t') {
-      out += "\\t";
-    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
-      out += fmt::format("\\u{:04X}", static_cast<unsigned>(c));
-    } else {
-      out += c;
-    }
-  }
-  return out + '"';
-}
-
-std::string toml_value(const json::value& value) {
-  if (value.is_string()) {
-    const std::string_view text(value.get_string().data(), value.get_string().size());
-    // PEM: lines are readable only as lines.
-    if (text.find("-----BEGIN") == 0 && text.find("'''") == std::string_view::npos)
-      return fmt::format("'''\n{}'''", text);
-    return quoted(text);
-  }
-  if (value.is_array()) {
-    std::string out;
-    for (const auto& item : value.get_array()) out += (out.empty() ? "" : ", ") + toml_value(item);
-    return "[" + out + "]";
-  }
-  return json::serialize(value);
-}
-
-std::string member(const json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-
-void write_fields(std::string& out, const json::object& object, const std::vector<Field>& fields) {
-  for (const Field& field : fields) {
-    const auto* value = object.if_contains(field.name);
-    if (value != nullptr && *value != field.fallback)
-      out += fmt::format("{} = {}\n", field.name, toml_value(*value));
-  }
 }
 
 void write_members(std::string& out, const std::string& name, const json::array& members) {
@@ -195,6 +114,7 @@ std::string format_config(const json::object& current) {
     const auto* password = store.if_contains("password_set");
     if (password != nullptr && password->is_bool() && password->get_bool())
       out += "# a password is set; to set it from here: password_file = \"PATH\"\n";
+    write_directory(out, store);
   }
   for (const auto& item : current.at("links").as_array()) {
     const auto& link = item.as_object();
@@ -207,6 +127,7 @@ std::string format_config(const json::object& current) {
       out +=
           fmt::format("\n[[link.{}.rule]]\naction = {}\nmask = {}\n", quoted(name),
                       quoted(member(rule.as_object(), "action")), quoted(member(rule.as_object(), "mask")));
+    write_directory_mirror(out, link);
   }
   return out;
 }

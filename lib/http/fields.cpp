@@ -53,6 +53,12 @@ std::string join(const std::vector<std::string>& words) {
   return out;
 }
 
+std::string wrong_word(const Field& field, const std::string& word) {
+  if (std::find(field.words.begin(), field.words.end(), word) != field.words.end()) return "";
+  const auto near = base::nearest(word, field.words);
+  return "must be one of: " + join(field.words) + (near ? fmt::format("; did you mean \"{}\"?", *near) : "");
+}
+
 }  // namespace
 
 const std::vector<Field>& store_fields() {
@@ -95,6 +101,58 @@ const std::vector<Field>& link_fields() {
   return fields;
 }
 
+const std::vector<Field>& directory_fields() {
+  static const std::vector<Field> fields = [] {
+    std::vector<Field> out;
+    out.push_back(text("host", nullptr, 253));
+    out.push_back(integer("port", nullptr, 1, 65535));
+    out.push_back(choice("tls", {"none", "implicit", "starttls"}, "implicit"));
+    out.push_back(boolean("tls_verify", true));
+    out.push_back(text("tls_server_name", "", 253));
+    out.push_back(text("ca_pem", "", 262144));
+    out.push_back(text("pin_sha256", "", 128));
+    out.push_back(text("certificate_file", ""));
+    out.push_back(text("key_file", ""));
+    out.push_back(texts("other_addresses", json::array{}));
+    out.push_back(choice("bind_method", {"simple", "external"}, "simple"));
+    out.push_back(text("bind_dn", ""));
+    out.push_back(text("base_dn", nullptr));
+    out.push_back(text("filter", "(objectClass=mmSubscriber)", 4096));
+    out.push_back(integer("page_size", 0, 0, 100'000));
+    out.push_back(boolean("plain_passwords", false));
+    return out;
+  }();
+  return fields;
+}
+
+const std::vector<Field>& directory_mirror_fields() {
+  static const std::vector<Field> fields = [] {
+    std::vector<Field> out;
+    out.push_back(texts("times", json::array{"02:00", "08:00", "14:00", "20:00"}));
+    out.push_back(text("time_zone", "UTC", 64));
+    out.push_back(integer("interval_seconds", 0, 0, 31'536'000));
+    out.push_back(integer("jitter_seconds", 300, 0, 86'400));
+    out.push_back(choice("scheduled", {"apply", "plan", "off"}, "apply"));
+    out.push_back(text("key_attribute", "MailboxNumber", 128));
+    out.push_back(text("rdn_attribute", "", 128));
+    out.push_back(texts("object_classes", json::array{"mmSubscriber"}));
+    out.push_back(boolean("spelling", false));
+    out.push_back(choice("deletions", {"keep", "disable", "delete"}, "disable"));
+    out.push_back(integer("delete_after", 604'800, 0, 315'360'000));
+    out.push_back(choice("foreign_entries", {"keep", "remove"}, "keep"));
+    out.push_back(integer("guard_count", 50, 0, INT32_MAX));
+    out.push_back(integer("guard_percent", 5, 0, 100));
+    out.push_back(integer("guard_shrink_percent", 10, 0, 100));
+    out.push_back(choice("guarded_changes", {"go_on", "wait"}, "go_on"));
+    out.push_back(text("participation_filter", "", 4096));
+    out.push_back(text("mailbox_attribute", "", 128));
+    out.push_back(integer("window_size", 64, 1, 128));
+    out.push_back(integer("operations_per_second", 0, 0, INT32_MAX));
+    return out;
+  }();
+  return fields;
+}
+
 const Field* find_field(std::span<const Field> fields, std::string_view name) {
   for (const Field& field : fields)
     if (field.name == name) return &field;
@@ -117,18 +175,18 @@ std::string check_value(const Field& field, const json::value& value) {
       return "";
     case Kind::boolean:
       return value.is_bool() ? "" : "must be true or false";
-    case Kind::choice: {
+    case Kind::choice:
       if (!value.is_string()) return "must be one of: " + join(field.words);
-      const std::string word(value.get_string());
-      if (std::find(field.words.begin(), field.words.end(), word) != field.words.end()) return "";
-      const auto near = base::nearest(word, field.words);
-      return "must be one of: " + join(field.words) +
-             (near ? fmt::format("; did you mean \"{}\"?", *near) : "");
-    }
+      return wrong_word(field, std::string(value.get_string()));
     case Kind::texts:
       if (!value.is_array()) return "must be a list of texts";
-      for (const auto& item : value.get_array())
+      for (const auto& item : value.get_array()) {
         if (!item.is_string()) return "must be a list of texts";
+        if (item.get_string().find('\0') != json::string::npos) return "must not hold a NUL";
+        if (field.words.empty()) continue;
+        if (std::string wrong = wrong_word(field, std::string(item.get_string())); !wrong.empty())
+          return wrong;
+      }
       return "";
   }
   return "";

@@ -20,11 +20,13 @@ struct Field {
   boost::json::value fallback;  // what the schema gives when it is not named; null: required on creation
   std::int64_t lowest = 0;      // integer: bounds; text: longest is highest
   std::int64_t highest = 0;
-  std::vector<std::string> words;  // choice
+  std::vector<std::string> words;  // choice; texts: what each may be, empty: anything
 };
 
 const std::vector<Field>& store_fields();
 const std::vector<Field>& link_fields();
+const std::vector<Field>& directory_fields();         // of a store
+const std::vector<Field>& directory_mirror_fields();  // of a link; besides them its map, "fields"
 const Field* find_field(std::span<const Field> fields, std::string_view name);
 
 // Complaints about a value, or "".

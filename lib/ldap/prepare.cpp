@@ -106,14 +106,16 @@ Points mapped(Points points) {
   return points;
 }
 
-// Folding for NFKC includes the letters that only appear when a character is taken apart, as those of U+2121.
+// RFC 4518 2.2 folds so that one sign may become two (U+00DF and "ss"). Servers go letter by letter and keep
+// those apart: whoever took them for equal would leave one unmirrored.
 Points normalized(const Points& points, Letters letters) {
   if (points.empty()) return points;
-  return taken<std::uint32_t>([&](std::size_t* length) {
-    return letters == Letters::folded
-               ? u32_casefold(points.data(), points.size(), nullptr, UNINORM_NFKC, nullptr, length)
-               : u32_normalize(UNINORM_NFKC, points.data(), points.size(), nullptr, length);
+  auto out = taken<std::uint32_t>([&](std::size_t* length) {
+    return u32_normalize(UNINORM_NFKC, points.data(), points.size(), nullptr, length);
   });
+  if (letters == Letters::folded)
+    for (auto& point : out) point = uc_tolower(point);
+  return out;
 }
 
 // A space or hyphen that carries a combining mark is a character like any other (2.6).

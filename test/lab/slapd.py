@@ -16,6 +16,7 @@ import signal
 import socket
 import subprocess
 import time
+import types
 import urllib.parse
 
 from .process import LabError, Process, ensure_user, free_port, wait_until
@@ -54,6 +55,7 @@ index objectClass,MailboxNumber,NumericAddress,entryUUID,entryCSN eq
 access to attrs=userPassword
   by anonymous auth
   by * none
+{hidden}
 access to attrs=Password
 {password_rights}
   by * none
@@ -224,6 +226,7 @@ class Slapd:
         self.run = workdir.sockets / self.name
         self.process = None
         self.seeded = False
+        self.hidden = {}  # {identity: attributes it is not shown}, set before create()
 
     # --- set-up ---------------------------------------------------------------------------------
 
@@ -246,6 +249,16 @@ class Slapd:
             self.workdir.write(self.login_file(who).name, f"{self.dn(who)}\n{password}\n", 0o640, "root", "mirrord-test")
         self.write_config()
         return self
+
+    @classmethod
+    def known(cls, about, ca):
+        """The server that another process of the lab runs, by its description: to be asked and changed, not to be started."""
+        server = cls.__new__(cls)
+        server.name, server.site, server.suffix, server.people = (about[key] for key in ("name", "site", "suffix", "people"))
+        server.port, server.plain_port, server.log = about["port"], about["plain_port"], about["log"]
+        server.run, server.folder = pathlib.Path(about["run"]), pathlib.Path(about["config"]).parent
+        server.authority = types.SimpleNamespace(cert=ca)
+        return server
 
     def dn(self, who):
         return f"cn={who},{self.suffix}"
@@ -293,6 +306,8 @@ class Slapd:
             modules="moduleload syncprov" if self.syncprov else "", ca=self.authority.cert, cert=self.cert, key=self.key,
             password=self.passwords["admin"], database=self.folder / "mdb", maxsize=self.maxsize,
             sync="" if self.fsync else "dbnosync", limits="\n".join(limits), rights=self._rights(),
+            hidden="\n".join(f'access to attrs={name} by dn.exact="{self.dn(who)}" none by * break'
+                             for who, names in self.hidden.items() for name in names),
             password_rights=self._rights(f" ssf={self.password_ssf}" if self.password_ssf else ""),
             readers=self._rights(most="read"), extra=self.extra,
             # An overlay follows all else of its database.
@@ -385,7 +400,7 @@ class Slapd:
         self.process.signal(signal.SIGCONT)
 
     def describe(self):
-        return {"name": self.name, "host": self.host, "port": self.port, "plain_port": self.plain_port, "suffix": self.suffix,
+        return {"name": self.name, "site": self.site, "run": str(self.run), "host": self.host, "port": self.port, "plain_port": self.plain_port, "suffix": self.suffix,
                 "people": self.people, "user": self.user, "pid": self.process.pid if self.process else None,
                 "config": str(self.config), "log": str(self.log),
                 "logins": {who: str(self.login_file(who)) for who in self.passwords}}

@@ -9,7 +9,7 @@
 using namespace mirror::base;
 
 TEST_CASE("the catalogue is sorted, unique and complete") {
-  const std::regex form("MRD-(BASE|CONF|DB|HTTP|IMAP|LDAP|MIR|NET)-[0-9]{3}");
+  const std::regex form("MRD-(BASE|CONF|DB|DIR|HTTP|IMAP|LDAP|MIR|NET)-[0-9]{3}");
   std::string_view before;
   for (const auto& row : catalogue()) {
     INFO(row.id);

@@ -1,62 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // The program itself against a served API: exit codes, what goes to stdout and what to stderr.
-#include <sys/wait.h>
-
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstdio>
-#include <sstream>
 
+#include "unit/cli/shell.hpp"
 #include "unit/http/served.hpp"
 
 using namespace mirror;
 namespace json = boost::json;
 
-namespace {
-
-struct Ran {
-  int code = -1;
-  std::string out;
-  std::string err;
-};
-
-std::string slurp(const std::string& path) {
-  std::ifstream in(path);
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
-
-class Shell {
- public:
-  explicit Shell(std::string socket) : socket_(std::move(socket)) {
-    char pattern[] = "/tmp/mm-cli-XXXXXX";
-    if (mkdtemp(pattern) == nullptr) throw std::runtime_error("no temporary directory");
-    directory = pattern;
-  }
-  ~Shell() { std::filesystem::remove_all(directory); }
-  Ran run(const std::string& words, const std::string& input = "/dev/null") {
-    const std::string err = directory + "/err", out = directory + "/out";
-    const int status = std::system((std::string(MIRRORCTL) + " --socket " + socket_ + " " + words + " >" +
-                                    out + " 2>" + err + " <" + input)
-                                       .c_str());
-    Ran ran;
-    ran.code = WEXITSTATUS(status);
-    ran.out = slurp(out);
-    ran.err = slurp(err);
-    return ran;
-  }
-  std::string file(const std::string& name, const std::string& text) {
-    std::ofstream(directory + "/" + name) << text;
-    return directory + "/" + name;
-  }
-  std::string directory;
-
- private:
-  std::string socket_;
-};
-
-}  // namespace
+using test::Ran;
+using test::Shell;
+using test::slurp;
 
 TEST_CASE("without a daemon: usage is 2, help 0, a socket nobody answers on 69, a wrong document 78") {
   Shell shell("/tmp/nobody-answers-here.sock");

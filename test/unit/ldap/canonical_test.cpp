@@ -98,14 +98,21 @@ TEST_CASE("only spaces, or nothing that is left, is one form") {
 }
 
 TEST_CASE("letters beyond ASCII are folded") {
-  CHECK(same(Rule::case_ignore, "STRASSE", "straße"));
   CHECK(same(Rule::case_ignore, "Zoë MÜLLER", "ZOË müller"));
-  CHECK(same(Rule::case_ignore, "ΟΔΥΣΣΕΥΣ", "Οδυσσευς"));
+  CHECK(same(Rule::case_ignore, "ΟΔΥΣΣΕΥΣ", "οδυσσευσ"));
   CHECK(same(Rule::case_ignore, "ЖУКОВ", "жуков"));
   CHECK(same(Rule::case_ignore, "\u2121", "tel"));  // letters that NFKC alone brings to light
   CHECK_FALSE(same(Rule::case_ignore, "Muller", "Müller"));
   CHECK_FALSE(same(Rule::case_exact, "STRASSE", "straße"));
   CHECK_FALSE(same(Rule::case_exact, "É", "é"));
+}
+
+// What RFC 4518 folds into one and servers do not: taken for equal, a change from one to the other would be
+// lost.
+TEST_CASE("letters that servers keep apart are kept apart") {
+  CHECK_FALSE(same(Rule::case_ignore, "STRASSE", "straße"));
+  CHECK_FALSE(same(Rule::case_ignore, "Weiss", "Weiß"));
+  CHECK_FALSE(same(Rule::case_ignore, "σ", "ς"));
 }
 
 TEST_CASE("composed and decomposed, wide and narrow are the same characters") {

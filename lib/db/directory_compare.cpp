@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "db/directory_compare.hpp"
+
+#include "db/rows_detail.hpp"
+
+namespace mirror::db {
+
+namespace {
+
+// Statements over whole tables are planned with their values: run, link and plan are numbers of ours, written
+// into the text.
+class Compare {
+ public:
+  Compare(Transaction& tx, const CompareWhat& what) : tx_(tx), what_(what) {}
+
+  Compared run() {
+    // Planned by what was just copied: the tables were empty when they were last looked at.
+    tx_.exec("analyze directory_image");
+    require_whole();
+    refuse_unclear_keys();
+    make_pairing();
+    changed();
+    if (what_.source_complete && what_.target_complete) {
+      added();
+      removed();
+      give_way();
+    }
+    remember();
+    settle_unknown();
+    return count();
+  }
+
+ private:
+  std::string sql(std::string text) const {
+    const auto put = [&](std::string_view mark, std::int64_t number) {
+      for (auto at = text.find(mark); at != std::string::npos; at = text.find(mark))
+        text.replace(at, mark.size(), std::to_string(number));
+    };
+    put(":run", num(what_.run));
+    put(":link", num(what_.link));
+    put(":plan", static_cast<std::int64_t>(what_.plan));
+    put(":after", what_.delete_after.count());
+    return text;
+  }
+  pqxx::result exec(const std::string& text) { return tx_.exec(sql(text)); }
+
+  // The rows are not logged: a crash of PostgreSQL empties their table, and nobody else would notice.
+  void require_whole() {
+    const auto rows = exec(
+        "select count(*) filter (where side = 's'), count(*) filter (where side = 't') from directory_image "
+        "where run_id = :run");
+    if (rows[0][0].as<std::int64_t>() != what_.source_read ||
+        rows[0][1].as<std::int64_t>() != what_.target_read)
+      throw base::Failed(
+          base::Failure("MRD-DIR-001", "PostgreSQL lost what was read: it restarted meanwhile"));
+    // An entry that moves while it is read by pages may come twice.
+    exec(
+        "delete from directory_image a using directory_image b where a.run_id = :run and b.run_id = :run and "
+        "a.side = b.side and a.uuid = b.uuid and a.ctid < b.ctid");
+  }
+
+  void refuse_unclear_keys() {
+    exec(
+        "update directory_image i set problem = 'more than one entry has this key' from (select side, key "
+        "from directory_image where run_id = :run and key <> '' group by side, key having count(*) > 1) x "
+        "where i.run_id = :run and i.side = x.side and i.key = x.key");
+    exec(
+        "insert into directory_change (plan_id, kind, state, key, source_uuid, target_uuid, source_dn, "
+        "target_dn, code, detail) select :plan, 'modify', 'refused', key, case side when 's' then uuid else "
+        "'' end, case side when 't' then uuid else '' end, case side when 's' then dn else '' end, case side "
+        "when 't' then dn else '' end, 'MRD-DIR-004', problem from directory_image where run_id = :run and "
+        "problem <> ''");
+  }
+
+  // The key only joins two who have no partner. Whose partner was not read, or is unclear, keeps it: another
+  // one under its old number is somebody else.
+  void make_pairing() {
+    const auto claim = [](const char* side, const char* alias, const char* other, const char* letter,
+                          bool other_complete) {
+      const std::string unclear = fmt::format(
+          "exists (select 1 from directory_image i where i.run_id = :run and i.side = '{}' and i.uuid = "
+          "p.{}_uuid and i.problem <> '')",
+          letter, other);
+      return fmt::format(
+          "not exists (select 1 from directory_pair p where p.link_id = :link and p.{}_uuid = {}.uuid and "
+          "{})",
+          side, alias, other_complete ? unclear : "true");
+    };
+    exec(
+        "create temp table pairing on commit drop as with s as (select uuid, key from directory_image where "
+        "run_id = :run and side = 's' and problem = ''), t as (select uuid, key from directory_image where "
+        "run_id = :run and side = 't' and problem = ''), known as (select p.source_uuid, p.target_uuid from "
+        "directory_pair p join s on s.uuid = p.source_uuid join t on t.uuid = p.target_uuid where p.link_id "
+        "= :link) select source_uuid, target_uuid from known union all select s.uuid, t.uuid from s join t "
+        "on t.key = s.key where not exists (select 1 from known k where k.source_uuid = s.uuid) and not "
+        "exists (select 1 from known k where k.target_uuid = t.uuid) and " +
+        claim("target", "t", "source", "s", what_.source_complete) + " and " +
+        claim("source", "s", "target", "t", what_.target_complete));
+    tx_.exec("create index on pairing (source_uuid)");
+    tx_.exec("create index on pairing (target_uuid)");
+    tx_.exec("analyze pairing");
+  }
+
+  // A change is one operation: a name and values that differ are two.
+  void changed() {
+    const std::string pairs =
+        "from pairing x join directory_image s on s.run_id = :run and s.side = 's' and s.uuid = "
+        "x.source_uuid join directory_image t on t.run_id = :run and t.side = 't' and t.uuid = x.target_uuid "
+        "left join directory_pair p on p.link_id = :link and p.source_uuid = x.source_uuid where ";
+    exec(
+        "insert into directory_change (plan_id, kind, key, source_uuid, target_uuid, source_dn, target_dn, "
+        "new_dn, source_csn, target_csn) select :plan, 'rename', s.key, s.uuid, t.uuid, s.dn, t.dn, "
+        "s.target_dn, s.csn, t.csn " +
+        pairs + "s.name_hash <> t.name_hash");
+    exec(
+        "insert into directory_change (plan_id, kind, key, source_uuid, target_uuid, source_dn, target_dn, "
+        "source_csn, target_csn, source_fields, known_fields) select :plan, 'modify', s.key, s.uuid, t.uuid, "
+        "s.dn, t.dn, s.csn, t.csn, s.fields, p.source_fields " +
+        pairs + "s.fields <> t.fields");
+  }
+
+  // An entry whose partner went from DR is drift: production did not change.
+  void added() {
+    exec(
+        "insert into directory_change (plan_id, kind, key, source_uuid, source_dn, new_dn, source_csn, "
+        "source_fields, known_fields, drift) select :plan, 'add', s.key, s.uuid, s.dn, s.target_dn, s.csn, "
+        "s.fields, p.source_fields, p.source_uuid is not null from directory_image s left join "
+        "directory_pair p on p.link_id = :link and p.source_uuid = s.uuid where s.run_id = :run and s.side = "
+        "'s' and s.problem = '' and not exists (select 1 from pairing x where x.source_uuid = s.uuid) and "
+        "not exists (select 1 from directory_image u where u.run_id = :run and u.side = 't' and u.problem <> "
+        "'' and u.key = s.key) and not exists (select 1 from directory_image u where u.run_id = :run and "
+        "u.side = 't' and u.problem <> '' and u.uuid = p.target_uuid)");
+  }
+
+  // Only what has, or had, a partner is ours to remove; what never had one is foreign.
+  void removed() {
+    if (what_.deletions == "keep" && !what_.remove_foreign) return;
+    const std::string ours = what_.deletions == "delete" ? "p.target_uuid is not null"
+                             : what_.deletions == "disable"
+                                 ? "p.target_uuid is not null and (p.state = 'active' or p.disabled_at "
+                                   "+ make_interval(secs => :after) <= now())"
+                                 : "false";
+    const std::string kind = what_.deletions == "disable"
+                                 ? "case when p.state = 'active' then 'disable' else 'delete' end"
+                                 : "'delete'";
+    exec(
+        "insert into directory_change (plan_id, kind, key, source_uuid, target_uuid, target_dn, target_csn, "
+        "known_fields) select :plan, " +
+        kind +
+        ", t.key, coalesce(p.source_uuid, ''), t.uuid, t.dn, t.csn, p.source_fields from directory_image t "
+        "left join directory_pair p on p.link_id = :link and p.target_uuid = t.uuid where t.run_id = :run "
+        "and t.side = 't' and t.problem = '' and (" +
+        ours + (what_.remove_foreign ? " or p.target_uuid is null" : "") +
+        ") and not exists (select 1 from pairing x where x.target_uuid = t.uuid) and not exists (select 1 "
+        "from directory_image u where u.run_id = :run and u.side = 's' and u.problem <> '' and (u.key = "
+        "t.key or u.uuid = p.source_uuid))");
+  }
+
+  // Who left production and has the name of somebody who is there: a number that was given out again. It goes
+  // aside under a name that the renamer makes, and lives on until its time is over.
+  void give_way() {
+    exec(
+        "insert into directory_change (plan_id, kind, key, target_uuid, target_dn, target_csn) select :plan, "
+        "'rename', t.key, t.uuid, t.dn, t.csn from directory_image t join directory_pair p on p.link_id = "
+        ":link and p.target_uuid = t.uuid join directory_image s on s.run_id = :run and s.side = 's' and "
+        "s.problem = '' and s.name_hash = t.name_hash where t.run_id = :run and t.side = 't' and t.problem = "
+        "'' and not exists (select 1 from pairing x where x.target_uuid = t.uuid)");
+  }
+
+  // Who is whose partner; of the equal ones also as what they are equal.
+  void remember() {
+    exec(
+        "delete from directory_pair p using pairing x where p.link_id = :link and ((p.source_uuid = "
+        "x.source_uuid and p.target_uuid <> x.target_uuid) or (p.target_uuid = x.target_uuid and "
+        "p.source_uuid <> x.source_uuid))");
+    exec(
+        "insert into directory_pair (link_id, source_uuid, target_uuid, key, source_fields) select :link, "
+        "s.uuid, t.uuid, s.key, case when s.fields = t.fields and s.name_hash = t.name_hash then s.fields "
+        "else '' end from pairing x join directory_image s on s.run_id = :run and s.side = 's' and s.uuid = "
+        "x.source_uuid join directory_image t on t.run_id = :run and t.side = 't' and t.uuid = x.target_uuid "
+        "left join directory_pair p on p.link_id = :link and p.source_uuid = x.source_uuid where "
+        "p.source_uuid "
+        "is null or (s.fields = t.fields and s.name_hash = t.name_hash and (p.source_fields <> s.fields or "
+        "p.key <> s.key or p.state <> 'active')) on conflict (link_id, source_uuid) do update set "
+        "source_fields = excluded.source_fields, key = excluded.key, state = 'active', disabled_at = null");
+    if (what_.source_complete && what_.target_complete)
+      exec(
+          "delete from directory_pair p where p.link_id = :link and not exists (select 1 from "
+          "directory_image i where i.run_id = :run and i.side = 's' and i.uuid = p.source_uuid) and not "
+          "exists (select 1 from directory_image i where i.run_id = :run and i.side = 't' and i.uuid = "
+          "p.target_uuid)");
+  }
+
+  // What an earlier run sent without hearing the end of it: what does not differ any more was done.
+  void settle_unknown() {
+    if (!what_.source_complete || !what_.target_complete) return;
+    exec(
+        "with mine as (select c.id, case c.kind when 'delete' then not exists (select 1 from directory_image "
+        "t "
+        "where t.run_id = :run and t.side = 't' and t.uuid = c.target_uuid) when 'disable' then false else "
+        "(c.source_uuid = '' or exists (select 1 from pairing x where x.source_uuid = c.source_uuid)) and "
+        "not "
+        "exists (select 1 from directory_change n where n.plan_id = :plan and n.kind = c.kind and "
+        "n.source_uuid = c.source_uuid and (c.target_uuid = '' or n.target_uuid = c.target_uuid)) end as "
+        "done from directory_change c join directory_plan p on p.id = c.plan_id where p.link_id = :link and "
+        "p.id < :plan and c.state = 'unknown'), settled as (update directory_change c set state = case when "
+        "m.done then 'done' else 'unneeded' end, code = '', ended_at = now(), detail = case when m.done then "
+        "'the answer was lost; found done' else 'was not made, or has to be made again' end from mine m "
+        "where "
+        "m.id = c.id returning c.*, m.done) insert into directory_history (link_id, plan_id, run_id, kind, "
+        "key, target_uuid, target_dn, new_dn, drift, reason) select :link, plan_id, (select run_id from "
+        "directory_plan p where p.id = plan_id), kind, key, target_uuid, target_dn, new_dn, drift, 'the "
+        "answer "
+        "was lost; found done' from settled where done");
+  }
+
+  Compared count() {
+    Compared out;
+    const auto images = exec(
+        "select count(*) filter (where side = 's'), count(*) filter (where side = 't') from directory_image "
+        "where run_id = :run");
+    out.source_entries = images[0][0].as<std::int64_t>();
+    out.target_entries = images[0][1].as<std::int64_t>();
+    out.pairs = exec("select count(*) from directory_pair where link_id = :link")[0][0].as<std::int64_t>();
+    const auto changes = exec(
+        "select count(distinct target_uuid) filter (where kind in ('modify', 'rename') and state = 'found'), "
+        "count(*) filter "
+        "(where kind = 'disable' or (kind = 'delete' and not exists (select 1 from directory_pair p where "
+        "p.link_id = :link and p.target_uuid = c.target_uuid and p.state = 'disabled'))) from "
+        "directory_change c where plan_id = :plan");
+    out.equal =
+        exec("select count(*) from pairing")[0][0].as<std::int64_t>() - changes[0][0].as<std::int64_t>();
+    out.removals = changes[0][1].as<std::int64_t>();
+    out.foreign =
+        exec(
+            "select count(*) from directory_image t where t.run_id = :run and t.side = 't' and "
+            "not exists (select 1 from pairing x where x.target_uuid = t.uuid) and not exists "
+            "(select 1 from directory_pair p where p.link_id = :link and p.target_uuid = t.uuid)")[0][0]
+            .as<std::int64_t>();
+    const auto last = exec(
+        "select source_entries, target_entries from directory_plan where link_id = :link and id < :plan and "
+        "source_complete and target_complete and (guard = '' or guard_released_by <> '') order by id desc "
+        "limit "
+        "1");
+    if (!last.empty()) {
+      out.last_source_entries = last[0][0].as<std::int64_t>();
+      out.last_target_entries = last[0][1].as<std::int64_t>();
+    }
+    return out;
+  }
+
+  Transaction& tx_;
+  const CompareWhat& what_;
+};
+
+}  // namespace
+
+Task<Compared> compare_images(Pool& pool, CompareWhat what) {
+  co_return co_await transact(pool, [&](Transaction& tx) {
+    const Compared out = Compare(tx, what).run();
+    tx.exec_params(
+        "update directory_plan set source_entries = $2, target_entries = $3, source_complete = $4, "
+        "target_complete = $5, equal_entries = $6, foreign_entries = $7, incomplete = $8 where id = $1",
+        static_cast<std::int64_t>(what.plan), out.source_entries, out.target_entries, what.source_complete,
+        what.target_complete, out.equal, out.foreign, clean_text(what.incomplete));
+    return out;
+  });
+}
+
+Task<std::string> emptied_fields(Pool& pool, PlanId plan, std::int64_t count, std::int64_t percent) {
+  co_return co_await transact(pool, [&](Transaction& tx) {
+    constexpr std::int64_t k_few = 5;
+    const auto rows = tx.exec_params(
+        "select a ->> 'attribute', a ->> 'name', count(*), (select p.target_entries from directory_plan p "
+        "where p.id = $1) from directory_change c, jsonb_array_elements(c.attributes) a where c.plan_id = $1 "
+        "and c.kind = 'modify' and c.state = 'planned' and a ? 'emptied' group by 1, 2 order by 3 desc",
+        static_cast<std::int64_t>(plan));
+    for (const auto& row : rows) {
+      const auto entries = row[2].as<std::int64_t>(), all = row[3].as<std::int64_t>();
+      if (entries > count || (entries > k_few && entries * 100 > all * percent))
+        return fmt::format("{} ({}) would be emptied on {} entries", row[1].c_str(), row[0].c_str(), entries);
+    }
+    return std::string();
+  });
+}
+
+Task<void> hold_changes(Pool& pool, PlanId plan, Judged judged) {
+  co_await transact(pool, [&](Transaction& tx) {
+    const auto id = static_cast<std::int64_t>(plan);
+    const std::string guard = clean_text(
+        judged.removals + (judged.removals.empty() || judged.emptied.empty() ? "" : "; ") + judged.emptied);
+    tx.exec_params("update directory_plan set guard = $2, judged = true where id = $1", id, guard);
+    if (guard.empty()) return;
+    // Who goes aside for another one leaves, too.
+    tx.exec_params(
+        "update directory_change c set state = 'held', code = 'MRD-DIR-002', detail = $2 where plan_id = $1 "
+        "and state in ('found', 'planned') and ($3 or ($4 and (kind in ('disable', 'delete') or (kind = "
+        "'rename' and source_uuid = ''))) or ($5 and kind = 'modify' and exists (select 1 from "
+        "jsonb_array_elements(c.attributes) a where a ? 'emptied')))",
+        id, guard, judged.hold_all, !judged.removals.empty(), !judged.emptied.empty());
+    tx.exec_params(
+        "select add_event('directory.held', 'warning', '', '', p.run_id, '', jsonb_build_object('plan', "
+        "p.id::text, 'reason', $2::text)) from directory_plan p where p.id = $1",
+        id, guard);
+  });
+}
+
+}  // namespace mirror::db
