@@ -64,22 +64,24 @@ alter table run add constraint run_kind_check check (kind in ('first_copy', 'rev
 -- Of a directory run: {"apply": bool, "plan": id or null, "only": [kinds], "allow_mass_delete": bool}
 alter table run add column options jsonb not null default '{}';
 
--- What both sides hold, of one run at a time. Lost by a crash of PostgreSQL: the run then begins anew.
+-- What both sides held when they were last read. A reading replaces only what changed. Lost by a crash of PostgreSQL: the
+-- next reading then puts down everything.
 create unlogged table directory_image (
-  run_id     bigint not null,
+  link_id    bigint not null,
   side       "char" not null check (side in ('s', 't')),
-  key        text not null,               -- canonical; empty: the entry has none, or more than one
-  uuid       text not null default '',    -- entryUUID
+  uuid       text collate "C" not null,               -- entryUUID
+  key        text collate "C" not null,               -- canonical; empty: the entry has none, or more than one
   dn         text not null,
   target_dn  text not null default '',    -- of the source's: the name it shall have on the target
   name_hash  bytea not null,              -- of the name on the target, as its rules compare names
   csn        text not null default '',
   fields     bytea not null,              -- 16 octets a field of the map: a keyed hash; zeros: no value
   mailbox    text not null default '',    -- of the source's: its mailbox on the message store
-  problem    text not null default ''     -- why it cannot be mirrored
+  problem    text not null default '',    -- why it cannot be mirrored
+  row_hash   bytea not null,              -- of the entry as it came, the settings and the schemas
+  primary key (link_id, side, uuid)
 );
-create index directory_image_key on directory_image (run_id, side, key);
-create unlogged table directory_member (run_id bigint not null, uuid text not null, mailbox text not null default '');
+create unlogged table directory_member (run_id bigint not null, uuid text collate "C" not null, mailbox text not null default '');
 
 -- Its subscriber left production's directory: it takes part no more; its messages stay.
 alter table mailbox add column left_directory boolean not null default false;
@@ -87,9 +89,9 @@ alter table mailbox add column left_directory boolean not null default false;
 -- Who is who: an entry keeps its partner whatever its name becomes.
 create table directory_pair (
   link_id       bigint not null references link on delete cascade,
-  source_uuid   text not null,
-  target_uuid   text not null,
-  key           text not null,
+  source_uuid   text collate "C" not null,
+  target_uuid   text collate "C" not null,
+  key           text collate "C" not null,
   source_fields bytea not null,           -- as production was when both were last equal: what tells drift
   mailbox       text not null default '',
   state         text not null default 'active' check (state in ('active', 'disabled')),
@@ -127,9 +129,9 @@ create table directory_change (
   kind        text not null check (kind in ('add', 'modify', 'rename', 'disable', 'delete')),
   state       text not null default 'found'
               check (state in ('found', 'planned', 'held', 'waiting', 'sent', 'done', 'refused', 'unneeded', 'unknown')),
-  key         text not null,
-  source_uuid text not null default '',
-  target_uuid text not null default '',
+  key         text collate "C" not null,
+  source_uuid text collate "C" not null default '',
+  target_uuid text collate "C" not null default '',
   source_dn   text not null default '',
   target_dn   text not null default '',      -- as it is; empty: there is none yet
   new_dn      text not null default '',      -- as it shall be: of an add and a rename

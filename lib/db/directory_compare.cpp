@@ -14,8 +14,9 @@ class Compare {
   Compare(Transaction& tx, const CompareWhat& what) : tx_(tx), what_(what) {}
 
   Compared run() {
+    tx_.exec("set local work_mem = '64MB'");
     // Planned by what was just copied: the tables were empty when they were last looked at.
-    tx_.exec("analyze directory_image");
+    if (what_.much_changed) tx_.exec("analyze directory_image");
     require_whole();
     refuse_unclear_keys();
     make_pairing();
@@ -48,28 +49,28 @@ class Compare {
   void require_whole() {
     const auto rows = exec(
         "select count(*) filter (where side = 's'), count(*) filter (where side = 't') from directory_image "
-        "where run_id = :run");
+        "where link_id = :link");
     if (rows[0][0].as<std::int64_t>() != what_.source_read ||
         rows[0][1].as<std::int64_t>() != what_.target_read)
       throw base::Failed(
           base::Failure("MRD-DIR-001", "PostgreSQL lost what was read: it restarted meanwhile"));
-    // An entry that moves while it is read by pages may come twice.
-    exec(
-        "delete from directory_image a using directory_image b where a.run_id = :run and b.run_id = :run and "
-        "a.side = b.side and a.uuid = b.uuid and a.ctid < b.ctid");
   }
 
   void refuse_unclear_keys() {
     exec(
-        "update directory_image i set problem = 'more than one entry has this key' from (select side, key "
-        "from directory_image where run_id = :run and key <> '' group by side, key having count(*) > 1) x "
-        "where i.run_id = :run and i.side = x.side and i.key = x.key");
+        "create temp table unclear on commit drop as select side, uuid, key, problem from directory_image "
+        "where link_id = :link and problem <> '' union all select i.side, i.uuid, i.key, 'more than one "
+        "entry "
+        "has this key' from (select side, key from directory_image where link_id = :link and key <> '' group "
+        "by side, key having count(*) > 1) x join directory_image i on i.link_id = :link and i.side = x.side "
+        "and i.key = x.key where i.problem = ''");
+    tx_.exec("analyze unclear");
     exec(
         "insert into directory_change (plan_id, kind, state, key, source_uuid, target_uuid, source_dn, "
-        "target_dn, code, detail) select :plan, 'modify', 'refused', key, case side when 's' then uuid else "
-        "'' end, case side when 't' then uuid else '' end, case side when 's' then dn else '' end, case side "
-        "when 't' then dn else '' end, 'MRD-DIR-004', problem from directory_image where run_id = :run and "
-        "problem <> ''");
+        "target_dn, code, detail) select :plan, 'modify', 'refused', i.key, case i.side when 's' then i.uuid "
+        "else '' end, case i.side when 't' then i.uuid else '' end, case i.side when 's' then i.dn else '' "
+        "end, case i.side when 't' then i.dn else '' end, 'MRD-DIR-004', u.problem from unclear u join "
+        "directory_image i on i.link_id = :link and i.side = u.side and i.uuid = u.uuid");
   }
 
   // The key only joins two who have no partner. Whose partner was not read, or is unclear, keeps it: another
@@ -78,45 +79,57 @@ class Compare {
     const auto claim = [](const char* side, const char* alias, const char* other, const char* letter,
                           bool other_complete) {
       const std::string unclear = fmt::format(
-          "exists (select 1 from directory_image i where i.run_id = :run and i.side = '{}' and i.uuid = "
-          "p.{}_uuid and i.problem <> '')",
-          letter, other);
+          "exists (select 1 from unclear q where q.side = '{}' and q.uuid = p.{}_uuid)", letter, other);
       return fmt::format(
           "not exists (select 1 from directory_pair p where p.link_id = :link and p.{}_uuid = {}.uuid and "
           "{})",
           side, alias, other_complete ? unclear : "true");
     };
     exec(
-        "create temp table pairing on commit drop as with s as (select uuid, key from directory_image where "
-        "run_id = :run and side = 's' and problem = ''), t as (select uuid, key from directory_image where "
-        "run_id = :run and side = 't' and problem = ''), known as (select p.source_uuid, p.target_uuid from "
-        "directory_pair p join s on s.uuid = p.source_uuid join t on t.uuid = p.target_uuid where p.link_id "
-        "= :link) select source_uuid, target_uuid from known union all select s.uuid, t.uuid from s join t "
-        "on t.key = s.key where not exists (select 1 from known k where k.source_uuid = s.uuid) and not "
-        "exists (select 1 from known k where k.target_uuid = t.uuid) and " +
+        "create temp table pairing on commit drop as with s as (select uuid, key, fields, name_hash from "
+        "directory_image i where link_id = :link and side = 's' and not exists (select 1 from unclear q "
+        "where "
+        "q.side = 's' and q.uuid = i.uuid)), t as (select uuid, key, fields, name_hash from directory_image "
+        "i "
+        "where link_id = :link and side = 't' and not exists (select 1 from unclear q where q.side = 't' and "
+        "q.uuid = i.uuid)), known as (select p.source_uuid, p.target_uuid, s.fields = t.fields as "
+        "same_fields, "
+        "s.name_hash = t.name_hash as same_name, p.source_fields = s.fields and p.key = s.key and p.state = "
+        "'active' as remembered from directory_pair p join s on s.uuid = p.source_uuid join t on t.uuid = "
+        "p.target_uuid where p.link_id = :link) select *, true as known from known union all select s.uuid, "
+        "t.uuid, s.fields = t.fields, s.name_hash = t.name_hash, false, false from s join t on t.key = s.key "
+        "where not exists (select 1 from known k where k.source_uuid = s.uuid) and not exists (select 1 from "
+        "known k where k.target_uuid = t.uuid) and " +
         claim("target", "t", "source", "s", what_.source_complete) + " and " +
         claim("source", "s", "target", "t", what_.target_complete));
-    tx_.exec("create index on pairing (source_uuid)");
-    tx_.exec("create index on pairing (target_uuid)");
     tx_.exec("analyze pairing");
+    // Who has no partner: few, most of the time.
+    exec(
+        "create temp table alone on commit drop as select i.side, i.uuid from directory_image i where "
+        "i.link_id = :link and i.side = 's' and not exists (select 1 from pairing x where x.source_uuid = "
+        "i.uuid) union all select i.side, i.uuid from directory_image i where i.link_id = :link and i.side = "
+        "'t' and not exists (select 1 from pairing x where x.target_uuid = i.uuid)");
+    tx_.exec("create index on alone (uuid)");
+    tx_.exec("analyze alone");
   }
 
   // A change is one operation: a name and values that differ are two.
   void changed() {
     const std::string pairs =
-        "from pairing x join directory_image s on s.run_id = :run and s.side = 's' and s.uuid = "
-        "x.source_uuid join directory_image t on t.run_id = :run and t.side = 't' and t.uuid = x.target_uuid "
+        "from pairing x join directory_image s on s.link_id = :link and s.side = 's' and s.uuid = "
+        "x.source_uuid join directory_image t on t.link_id = :link and t.side = 't' and t.uuid = "
+        "x.target_uuid "
         "left join directory_pair p on p.link_id = :link and p.source_uuid = x.source_uuid where ";
     exec(
         "insert into directory_change (plan_id, kind, key, source_uuid, target_uuid, source_dn, target_dn, "
         "new_dn, source_csn, target_csn) select :plan, 'rename', s.key, s.uuid, t.uuid, s.dn, t.dn, "
         "s.target_dn, s.csn, t.csn " +
-        pairs + "s.name_hash <> t.name_hash");
+        pairs + "not x.same_name");
     exec(
         "insert into directory_change (plan_id, kind, key, source_uuid, target_uuid, source_dn, target_dn, "
         "source_csn, target_csn, source_fields, known_fields) select :plan, 'modify', s.key, s.uuid, t.uuid, "
         "s.dn, t.dn, s.csn, t.csn, s.fields, p.source_fields " +
-        pairs + "s.fields <> t.fields");
+        pairs + "not x.same_fields");
   }
 
   // An entry whose partner went from DR is drift: production did not change.
@@ -124,12 +137,14 @@ class Compare {
     exec(
         "insert into directory_change (plan_id, kind, key, source_uuid, source_dn, new_dn, source_csn, "
         "source_fields, known_fields, drift) select :plan, 'add', s.key, s.uuid, s.dn, s.target_dn, s.csn, "
-        "s.fields, p.source_fields, p.source_uuid is not null from directory_image s left join "
-        "directory_pair p on p.link_id = :link and p.source_uuid = s.uuid where s.run_id = :run and s.side = "
-        "'s' and s.problem = '' and not exists (select 1 from pairing x where x.source_uuid = s.uuid) and "
-        "not exists (select 1 from directory_image u where u.run_id = :run and u.side = 't' and u.problem <> "
-        "'' and u.key = s.key) and not exists (select 1 from directory_image u where u.run_id = :run and "
-        "u.side = 't' and u.problem <> '' and u.uuid = p.target_uuid)");
+        "s.fields, p.source_fields, p.source_uuid is not null from alone a join directory_image s on "
+        "s.link_id = "
+        ":link and s.side = 's' and s.uuid = a.uuid left join directory_pair p on p.link_id = :link and "
+        "p.source_uuid = s.uuid where a.side = 's' and not exists (select 1 from unclear q where q.side = "
+        "'s' "
+        "and q.uuid = s.uuid) and not exists (select 1 from unclear q where q.side = 't' and q.key = s.key) "
+        "and "
+        "not exists (select 1 from unclear q where q.side = 't' and q.uuid = p.target_uuid)");
   }
 
   // Only what has, or had, a partner is ours to remove; what never had one is foreign.
@@ -147,13 +162,14 @@ class Compare {
         "insert into directory_change (plan_id, kind, key, source_uuid, target_uuid, target_dn, target_csn, "
         "known_fields) select :plan, " +
         kind +
-        ", t.key, coalesce(p.source_uuid, ''), t.uuid, t.dn, t.csn, p.source_fields from directory_image t "
-        "left join directory_pair p on p.link_id = :link and p.target_uuid = t.uuid where t.run_id = :run "
-        "and t.side = 't' and t.problem = '' and (" +
+        ", t.key, coalesce(p.source_uuid, ''), t.uuid, t.dn, t.csn, p.source_fields from alone a join "
+        "directory_image t on t.link_id = :link and t.side = 't' and t.uuid = a.uuid left join "
+        "directory_pair "
+        "p on p.link_id = :link and p.target_uuid = t.uuid where a.side = 't' and not exists (select 1 from "
+        "unclear q where q.side = 't' and q.uuid = t.uuid) and (" +
         ours + (what_.remove_foreign ? " or p.target_uuid is null" : "") +
-        ") and not exists (select 1 from pairing x where x.target_uuid = t.uuid) and not exists (select 1 "
-        "from directory_image u where u.run_id = :run and u.side = 's' and u.problem <> '' and (u.key = "
-        "t.key or u.uuid = p.source_uuid))");
+        ") and not exists (select 1 from unclear q where q.side = 's' and q.key = t.key) and not exists "
+        "(select 1 from unclear q where q.side = 's' and q.uuid = p.source_uuid)");
   }
 
   // Who left production and has the name of somebody who is there: a number that was given out again. It goes
@@ -161,34 +177,37 @@ class Compare {
   void give_way() {
     exec(
         "insert into directory_change (plan_id, kind, key, target_uuid, target_dn, target_csn) select :plan, "
-        "'rename', t.key, t.uuid, t.dn, t.csn from directory_image t join directory_pair p on p.link_id = "
-        ":link and p.target_uuid = t.uuid join directory_image s on s.run_id = :run and s.side = 's' and "
-        "s.problem = '' and s.name_hash = t.name_hash where t.run_id = :run and t.side = 't' and t.problem = "
-        "'' and not exists (select 1 from pairing x where x.target_uuid = t.uuid)");
+        "'rename', t.key, t.uuid, t.dn, t.csn from alone a join directory_image t on t.link_id = :link and "
+        "t.side = 't' and t.uuid = a.uuid join directory_pair p on p.link_id = :link and p.target_uuid = "
+        "t.uuid join directory_image s on s.link_id = :link and s.side = 's' and s.name_hash = t.name_hash "
+        "where a.side = 't' and not exists (select 1 from unclear q where q.side = 's' and q.uuid = s.uuid) "
+        "and not exists (select 1 from unclear q where q.side = 't' and q.uuid = t.uuid)");
   }
 
   // Who is whose partner; of the equal ones also as what they are equal.
   void remember() {
     exec(
-        "delete from directory_pair p using pairing x where p.link_id = :link and ((p.source_uuid = "
-        "x.source_uuid and p.target_uuid <> x.target_uuid) or (p.target_uuid = x.target_uuid and "
-        "p.source_uuid <> x.source_uuid))");
+        "delete from directory_pair p using pairing x where not x.known and p.link_id = :link and "
+        "p.source_uuid = x.source_uuid and p.target_uuid <> x.target_uuid");
+    exec(
+        "delete from directory_pair p using pairing x where not x.known and p.link_id = :link and "
+        "p.target_uuid = x.target_uuid and p.source_uuid <> x.source_uuid");
     exec(
         "insert into directory_pair (link_id, source_uuid, target_uuid, key, source_fields) select :link, "
-        "s.uuid, t.uuid, s.key, case when s.fields = t.fields and s.name_hash = t.name_hash then s.fields "
-        "else '' end from pairing x join directory_image s on s.run_id = :run and s.side = 's' and s.uuid = "
-        "x.source_uuid join directory_image t on t.run_id = :run and t.side = 't' and t.uuid = x.target_uuid "
-        "left join directory_pair p on p.link_id = :link and p.source_uuid = x.source_uuid where "
-        "p.source_uuid "
-        "is null or (s.fields = t.fields and s.name_hash = t.name_hash and (p.source_fields <> s.fields or "
-        "p.key <> s.key or p.state <> 'active')) on conflict (link_id, source_uuid) do update set "
-        "source_fields = excluded.source_fields, key = excluded.key, state = 'active', disabled_at = null");
+        "x.source_uuid, x.target_uuid, s.key, case when x.same_fields and x.same_name then s.fields else '' "
+        "end from pairing x join directory_image s on s.link_id = :link and s.side = 's' and s.uuid = "
+        "x.source_uuid where not x.known or (x.same_fields and x.same_name and not x.remembered) on conflict "
+        "(link_id, source_uuid) do update set source_fields = excluded.source_fields, key = excluded.key, "
+        "state = 'active', disabled_at = null");
     if (what_.source_complete && what_.target_complete)
       exec(
-          "delete from directory_pair p where p.link_id = :link and not exists (select 1 from "
-          "directory_image i where i.run_id = :run and i.side = 's' and i.uuid = p.source_uuid) and not "
-          "exists (select 1 from directory_image i where i.run_id = :run and i.side = 't' and i.uuid = "
-          "p.target_uuid)");
+          "delete from directory_pair p where p.link_id = :link and not exists (select 1 from pairing x "
+          "where "
+          "x.source_uuid = p.source_uuid) and not exists (select 1 from directory_image i where i.link_id = "
+          ":link "
+          "and i.side = 's' and i.uuid = p.source_uuid) and not exists (select 1 from directory_image i "
+          "where "
+          "i.link_id = :link and i.side = 't' and i.uuid = p.target_uuid)");
   }
 
   // What an earlier run sent without hearing the end of it: what does not differ any more was done.
@@ -197,7 +216,7 @@ class Compare {
     exec(
         "with mine as (select c.id, case c.kind when 'delete' then not exists (select 1 from directory_image "
         "t "
-        "where t.run_id = :run and t.side = 't' and t.uuid = c.target_uuid) when 'disable' then false else "
+        "where t.link_id = :link and t.side = 't' and t.uuid = c.target_uuid) when 'disable' then false else "
         "(c.source_uuid = '' or exists (select 1 from pairing x where x.source_uuid = c.source_uuid)) and "
         "not "
         "exists (select 1 from directory_change n where n.plan_id = :plan and n.kind = c.kind and "
@@ -216,11 +235,8 @@ class Compare {
 
   Compared count() {
     Compared out;
-    const auto images = exec(
-        "select count(*) filter (where side = 's'), count(*) filter (where side = 't') from directory_image "
-        "where run_id = :run");
-    out.source_entries = images[0][0].as<std::int64_t>();
-    out.target_entries = images[0][1].as<std::int64_t>();
+    out.source_entries = what_.source_read;
+    out.target_entries = what_.target_read;
     out.pairs = exec("select count(*) from directory_pair where link_id = :link")[0][0].as<std::int64_t>();
     const auto changes = exec(
         "select count(distinct target_uuid) filter (where kind in ('modify', 'rename') and state = 'found'), "
@@ -231,12 +247,11 @@ class Compare {
     out.equal =
         exec("select count(*) from pairing")[0][0].as<std::int64_t>() - changes[0][0].as<std::int64_t>();
     out.removals = changes[0][1].as<std::int64_t>();
-    out.foreign =
-        exec(
-            "select count(*) from directory_image t where t.run_id = :run and t.side = 't' and "
-            "not exists (select 1 from pairing x where x.target_uuid = t.uuid) and not exists "
-            "(select 1 from directory_pair p where p.link_id = :link and p.target_uuid = t.uuid)")[0][0]
-            .as<std::int64_t>();
+    out.foreign = exec(
+                      "select count(*) from alone a where a.side = 't' and not exists (select 1 from "
+                      "directory_pair p where "
+                      "p.link_id = :link and p.target_uuid = a.uuid)")[0][0]
+                      .as<std::int64_t>();
     const auto last = exec(
         "select source_entries, target_entries from directory_plan where link_id = :link and id < :plan and "
         "source_complete and target_complete and (guard = '' or guard_released_by <> '') order by id desc "

@@ -24,23 +24,21 @@ std::string side_text(Side side) {
   return std::string(1, static_cast<char>(side));
 }
 
+void remove(Transaction& tx, LinkId link, Side side, const std::vector<std::string>& uuids) {
+  if (uuids.empty()) return;
+  ArrayText list;
+  for (const auto& uuid : uuids) list.add(std::string_view(uuid));
+  tx.exec_params(
+      "delete from directory_image where link_id = $1 and side = $2::\"char\" and uuid = any($3::text[])",
+      num(link), side_text(side), list.done());
+}
+
 }  // namespace
 
 Task<PlanId> begin_plan(Pool& pool, RunId run, LinkId link, std::string map_hash) {
   co_return co_await transact(pool, [&](Transaction& tx) {
-    // Rows of runs that ended are nobody's; truncating is quick, and only right when no other run has any.
-    const bool alone = tx.exec_params(
-                             "select 1 from run where kind = 'directory' and state = 'running' and "
-                             "id <> $1",
-                             num(run))
-                           .empty();
-    if (alone)
-      tx.exec("truncate directory_image, directory_member");
-    else
-      tx.exec_params(
-          "with a as (delete from directory_image i using run r where r.id = i.run_id and r.link_id = $1) "
-          "delete from directory_member m using run r where r.id = m.run_id and r.link_id = $1",
-          num(link));
+    tx.exec_params("delete from directory_member m using run r where r.id = m.run_id and r.link_id = $1",
+                   num(link));
     tx.exec_params(
         "update directory_change c set state = 'unknown', code = 'MRD-DIR-007' from directory_plan p where "
         "p.id = c.plan_id and p.link_id = $1 and c.state = 'sent'",
@@ -64,26 +62,46 @@ Task<PlanId> begin_plan(Pool& pool, RunId run, LinkId link, std::string map_hash
   });
 }
 
-Task<void> copy_images(Pool& pool, RunId run, Side side, std::vector<ImageRow> rows) {
+Task<std::vector<KnownImage>> known_images(Pool& pool, LinkId link, Side side) {
+  co_return co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
+    std::vector<KnownImage> out;
+    const auto rows = tx.exec_params(
+        "select uuid, row_hash from directory_image where link_id = $1 and side = $2::\"char\"", num(link),
+        side_text(side));
+    out.reserve(rows.size());
+    for (const auto& row : rows) {
+      KnownImage known;
+      known.uuid = row[0].c_str();
+      const pqxx::binarystring hash(row[1]);
+      if (hash.size() == known.row_hash.size()) std::copy(hash.begin(), hash.end(), known.row_hash.begin());
+      out.push_back(std::move(known));
+    }
+    return out;
+  });
+}
+
+Task<void> put_images(Pool& pool, LinkId link, Side side, std::vector<ImageRow> rows,
+                      std::vector<std::string> replaced) {
   co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
-    pqxx::stream_to copy(tx, "directory_image",
-                         std::vector<std::string>{"run_id", "side", "key", "uuid", "dn", "target_dn",
-                                                  "name_hash", "csn", "fields", "mailbox", "problem"});
+    remove(tx, link, side, replaced);
+    pqxx::stream_to copy(
+        tx, "directory_image",
+        std::vector<std::string>{"link_id", "side", "uuid", "key", "dn", "target_dn", "name_hash", "csn",
+                                 "fields", "mailbox", "problem", "row_hash"});
     const std::string letter = side_text(side);
     for (const auto& r : rows)
-      copy << std::make_tuple(num(run), letter, clean_text(r.key), clean_text(r.uuid), clean_text(r.dn),
+      copy << std::make_tuple(num(link), letter, clean_text(r.uuid), clean_text(r.key), clean_text(r.dn),
                               clean_text(r.target_dn), bytea(r.name_hash.data(), r.name_hash.size()),
                               clean_text(r.csn), bytea(r.fields.data(), r.fields.size()),
-                              clean_text(r.mailbox), clean_text(r.problem));
+                              clean_text(r.mailbox), clean_text(r.problem),
+                              bytea(r.row_hash.data(), r.row_hash.size()));
     copy.complete();
   });
 }
 
-Task<void> void_images(Pool& pool, RunId run, Side side) {
-  co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
-    tx.exec_params("delete from directory_image where run_id = $1 and side = $2::\"char\"", num(run),
-                   side_text(side));
-  });
+Task<void> drop_images(Pool& pool, LinkId link, Side side, std::vector<std::string> uuids) {
+  if (uuids.empty()) co_return;
+  co_await transact(pool, Commit::relaxed, [&](Transaction& tx) { remove(tx, link, side, uuids); });
 }
 
 Task<void> copy_members(Pool& pool, RunId run, std::vector<MemberRow> rows) {

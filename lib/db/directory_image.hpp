@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What a run saw in both directories, as rows to be compared: keyed hashes in place of values. The tables are
-// not logged: after a crash of PostgreSQL they are empty, and the run begins anew.
+// What was read of both directories, as rows to be compared: keyed hashes in place of values. Most of them
+// are as they were at the last reading, and stay where they are.
 
 #include "db/directory.hpp"
 
@@ -21,14 +21,23 @@ struct ImageRow {
   std::vector<std::uint8_t> fields;  // 16 octets a field
   std::string mailbox;               // of the source's
   std::string problem;
+  FieldHash row_hash{};
 };
 
-// A new plan, its link's earlier ones superseded; what an earlier run saw is thrown away. Changes that were
+// A new plan, its link's earlier ones superseded. Changes that were
 // sent and never answered (mirrord died) become 'unknown': the new plan says what came of them.
 Task<PlanId> begin_plan(Pool& pool, RunId run, LinkId link, std::string map_hash);
-// One COPY. void_earlier: what was copied of this side so far does not count.
-Task<void> copy_images(Pool& pool, RunId run, Side side, std::vector<ImageRow> rows);
-Task<void> void_images(Pool& pool, RunId run, Side side);
+// What the last reading of a side put down: UUID and the hash of what came from the server
+// (EntryReader::raw_hash).
+struct KnownImage {
+  std::string uuid;
+  FieldHash row_hash{};
+};
+Task<std::vector<KnownImage>> known_images(Pool& pool, LinkId link, Side side);
+// Rows that are new or changed; replaced: those of them that were there.
+Task<void> put_images(Pool& pool, LinkId link, Side side, std::vector<ImageRow> rows,
+                      std::vector<std::string> replaced);
+Task<void> drop_images(Pool& pool, LinkId link, Side side, std::vector<std::string> uuids);
 
 struct MemberRow {
   std::string uuid;

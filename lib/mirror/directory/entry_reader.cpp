@@ -164,6 +164,26 @@ std::vector<bool> EntryReader::unchanged(const std::vector<std::uint8_t>& a,
   return out;
 }
 
+db::FieldHash EntryReader::raw_hash(const ldap::Entry& entry) const {
+  std::size_t size = sides_.rules.size() + entry.dn.size() + 16;
+  for (const auto& attribute : entry.attributes)
+    for (const auto& value : attribute.values) size += attribute.name.size() + value.size() + 16;
+  std::string all;
+  all.reserve(size);
+  const auto add = [&](const std::string& part) {
+    const auto length = static_cast<std::uint64_t>(part.size());
+    all.append(reinterpret_cast<const char*>(&length), sizeof length);
+    all += part;
+  };
+  add(sides_.rules);
+  add(entry.dn);
+  for (const auto& attribute : entry.attributes) {
+    add(attribute.name);
+    for (const auto& value : attribute.values) add(value);
+  }
+  return hash_(all);
+}
+
 db::ImageRow EntryReader::image(db::Side side, const ldap::Entry& entry) const {
   db::ImageRow row;
   row.dn = entry.dn;
@@ -183,6 +203,7 @@ db::ImageRow EntryReader::image(db::Side side, const ldap::Entry& entry) const {
   }
   row.name_hash = hash_(name_key(*name));
   row.fields = hashes(fields, *name);
+  row.row_hash = raw_hash(entry);
   return row;
 }
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mirror/directory/images.hpp"
 
+#include <map>
+#include <unordered_map>
+
 #include "ldap/extract.hpp"
 
 namespace mirror::directory {
@@ -14,48 +17,94 @@ template <class Row>
 class Shelf : public ldap::ExtractSink {
  public:
   Task<void> take(ldap::Entry entry) override {
-    rows_.push_back(row_of(entry));
+    if (auto row = row_of(entry)) rows_.push_back(std::move(*row));
     if (rows_.size() >= k_rows) co_await flush();
   }
   void start_over() override {
     rows_.clear();
-    void_ = written_;
+    forget();
   }
   Task<void> flush() {
-    if (void_) co_await forget();
-    void_ = false;
-    if (rows_.empty()) co_return;
-    written_ = true;
-    co_await put(std::exchange(rows_, {}));
+    if (!rows_.empty()) co_await put(std::exchange(rows_, {}));
   }
 
  protected:
-  virtual Row row_of(const ldap::Entry& entry) = 0;
+  virtual std::optional<Row> row_of(const ldap::Entry& entry) = 0;
   virtual Task<void> put(std::vector<Row> rows) = 0;
-  virtual Task<void> forget() = 0;
+  virtual void forget() = 0;  // nothing of what came so far was read
 
  private:
   std::vector<Row> rows_;
-  bool written_ = false, void_ = false;
 };
 
+// What is as it was at the last reading stays where it is.
 class Images : public Shelf<db::ImageRow> {
  public:
-  Images(db::Pool& pool, const EntryReader& reader, db::Side side, base::RunId run)
-      : pool_(pool), reader_(reader), side_(side), run_(run) {}
+  Images(db::Pool& pool, const EntryReader& reader, db::Side side, base::LinkId link)
+      : pool_(pool), reader_(reader), side_(side), link_(link) {}
+
+  Task<void> open() {
+    for (auto& known : co_await db::known_images(pool_, link_, side_))
+      rows_.emplace(std::move(known.uuid), Known{known.row_hash, true, false});
+  }
+  // What was there and was not read goes.
+  Task<void> close() {
+    std::vector<std::string> gone;
+    for (const auto& [uuid, known] : rows_)
+      if (known.stored && !known.seen) gone.push_back(uuid);
+    changed_ += gone.size();
+    co_await db::drop_images(pool_, link_, side_, std::move(gone));
+  }
+  std::uint64_t entries() const {
+    return static_cast<std::uint64_t>(
+        std::ranges::count_if(rows_, [](const auto& row) { return row.second.seen; }));
+  }
+  std::uint64_t changed() const { return changed_; }
 
  protected:
-  db::ImageRow row_of(const ldap::Entry& entry) override { return reader_.image(side_, entry); }
-  Task<void> put(std::vector<db::ImageRow> rows) override {
-    return db::copy_images(pool_, run_, side_, std::move(rows));
+  std::optional<db::ImageRow> row_of(const ldap::Entry& entry) override {
+    const auto found = rows_.find(std::string(entry.first("entryUUID")));
+    if (found != rows_.end() && found->second.stored && found->second.hash == reader_.raw_hash(entry)) {
+      found->second.seen = true;
+      return std::nullopt;
+    }
+    auto row = reader_.image(side_, entry);
+    auto& known = rows_[row.uuid];
+    // An entry that moves while it is read by pages may come twice: what was seen last counts.
+    known.seen = true;
+    if (known.stored && known.hash == row.row_hash) return std::nullopt;
+    known.hash = row.row_hash;
+    return row;
   }
-  Task<void> forget() override { return db::void_images(pool_, run_, side_); }
+  Task<void> put(std::vector<db::ImageRow> rows) override {
+    std::map<std::string, db::ImageRow> last;
+    for (auto& row : rows) last.insert_or_assign(row.uuid, std::move(row));
+    std::vector<std::string> replaced;
+    std::vector<db::ImageRow> fresh;
+    for (auto& [uuid, row] : last) {
+      auto& known = rows_[uuid];
+      if (known.stored) replaced.push_back(uuid);
+      known.stored = true;
+      fresh.push_back(std::move(row));
+    }
+    changed_ += fresh.size();
+    co_await db::put_images(pool_, link_, side_, std::move(fresh), std::move(replaced));
+  }
+  void forget() override {
+    for (auto& [uuid, known] : rows_) known.seen = false;
+  }
 
  private:
+  struct Known {
+    db::FieldHash hash{};
+    bool stored = false, seen = false;
+  };
   db::Pool& pool_;
   const EntryReader& reader_;
   db::Side side_;
-  base::RunId run_;
+  base::LinkId link_;
+  std::unordered_map<std::string, Known> rows_;
+  std::uint64_t changed_ = 0;
 };
 
 class Members : public Shelf<db::MemberRow> {
@@ -64,19 +113,21 @@ class Members : public Shelf<db::MemberRow> {
       : pool_(pool), reader_(reader), run_(run) {}
 
  protected:
-  db::MemberRow row_of(const ldap::Entry& entry) override {
+  std::optional<db::MemberRow> row_of(const ldap::Entry& entry) override {
     auto image = reader_.image(db::Side::source, entry);
-    return {std::move(image.uuid), std::move(image.mailbox)};
+    return db::MemberRow{std::move(image.uuid), std::move(image.mailbox)};
   }
   Task<void> put(std::vector<db::MemberRow> rows) override {
-    return db::copy_members(pool_, run_, std::move(rows));
+    if (std::exchange(void_, false)) co_await db::void_members(pool_, run_);
+    co_await db::copy_members(pool_, run_, std::move(rows));
   }
-  Task<void> forget() override { return db::void_members(pool_, run_); }
+  void forget() override { void_ = true; }
 
  private:
   db::Pool& pool_;
   const EntryReader& reader_;
   base::RunId run_;
+  bool void_ = false;
 };
 
 template <class Sink>
@@ -101,9 +152,14 @@ ldap::SearchRequest request_of(const Side& side, const EntryReader& reader, db::
 }  // namespace
 
 Task<SideRead> read_images(Context& context, Side& side, const EntryReader& reader, db::Side which,
-                           base::RunId run) {
-  Images sink(context.pool, reader, which, run);
-  co_return co_await read(side, request_of(side, reader, which), sink);
+                           base::LinkId link) {
+  Images sink(context.pool, reader, which, link);
+  co_await sink.open();
+  auto out = co_await read(side, request_of(side, reader, which), sink);
+  co_await sink.close();
+  out.entries = sink.entries();
+  out.changed = sink.changed();
+  co_return out;
 }
 
 Task<SideRead> read_members(Context& context, Side& side, const EntryReader& reader, base::RunId run,

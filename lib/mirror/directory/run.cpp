@@ -46,7 +46,9 @@ class Run {
                                     open_side(context_, mirror_.target, "target", passwords));
     source_ = std::move(sides.first);
     target_ = std::move(sides.second);
-    reader_.emplace(map_, EntryReader::Sides{&source_.schema, &target_.schema, source_.base, target_.base},
+    reader_.emplace(map_,
+                    EntryReader::Sides{&source_.schema, &target_.schema, source_.base, target_.base,
+                                       settings_hash() + source_.schema_hash + target_.schema_hash},
                     mirror_.mailbox_attribute, base::KeyedHash(*context_.sealer, "directory"));
     require_attributes();
     net::TaskGroup watch(co_await net::asio::this_coro::executor);
@@ -101,8 +103,8 @@ class Run {
   Task<bool> make_plan() {
     plan_ = co_await db::begin_plan(context_.pool, run_.id, run_.link, settings_hash());
     const auto [from, to] =
-        co_await net::both(read_images(context_, source_, *reader_, db::Side::source, run_.id),
-                           read_images(context_, target_, *reader_, db::Side::target, run_.id));
+        co_await net::both(read_images(context_, source_, *reader_, db::Side::source, run_.link),
+                           read_images(context_, target_, *reader_, db::Side::target, run_.link));
     SideRead members;
     if (!mirror_.participation_filter.empty())
       members = co_await read_members(context_, source_, *reader_, run_.id, mirror_.participation_filter);
@@ -119,6 +121,7 @@ class Run {
     what.remove_foreign = mirror_.remove_foreign;
     what.source_read = static_cast<std::int64_t>(from.entries);
     what.target_read = static_cast<std::int64_t>(to.entries);
+    what.much_changed = (from.changed + to.changed) * 10 > from.entries + to.entries;
     const auto compared = co_await db::compare_images(context_.pool, what);
     if (!what.incomplete.empty())
       log::warning("directory.incomplete", "a directory could not be read completely",
@@ -182,6 +185,7 @@ class Run {
     }
     add(mirror_.key_attribute);
     add(mirror_.rdn_attribute);
+    add(mirror_.mailbox_attribute);
     for (const auto& name : mirror_.object_classes) add(name);
     add(mirror_.spelling ? "spelling" : "");
     const auto digest = base::sha256(text);

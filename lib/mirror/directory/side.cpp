@@ -5,6 +5,8 @@
 
 #include <charconv>
 
+#include "base/digest.hpp"
+
 namespace mirror::directory {
 
 namespace {
@@ -86,7 +88,13 @@ Task<void> read_server(Side& side) {
   if (where.empty()) co_return;
   const auto schema =
       co_await ldap::read_entry(*side.connection, where, {"attributeTypes"}, "(objectClass=subschema)");
-  if (schema) side.schema = ldap::Schema::parse(*schema);
+  if (!schema) co_return;
+  side.schema = ldap::Schema::parse(*schema);
+  base::Sha256 hash;
+  for (const auto& attribute : schema->attributes)
+    for (const auto& value : attribute.values) hash.update(value);
+  const auto digest = hash.finish();
+  side.schema_hash.assign(reinterpret_cast<const char*>(digest.data()), digest.size());
 }
 
 }  // namespace

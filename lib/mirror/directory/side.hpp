@@ -30,6 +30,7 @@ struct Side {
   db::DirectoryRecord record;
   std::unique_ptr<ldap::Connection> connection;
   ldap::Schema schema;
+  std::string schema_hash;  // of what the schema was read from: the rules of all values depend on it
   ldap::Dn base;
   bool assertion = false, pre_read = false;  // RFC 4528, RFC 4527
 };

@@ -78,7 +78,8 @@ json::array changes_text(const EntryReader& reader, const plan::EntryChanges& ch
                       {"kind", plan::to_text(field.kind)},
                       {"drift", change.drift}};
     if (change.spelling) item["spelling"] = true;
-    if (before != nullptr && after != nullptr && after->fields[change.field].values.empty())
+    // What somebody entered on DR by hand is not production's loss.
+    if (!change.drift && before != nullptr && after != nullptr && after->fields[change.field].values.empty())
       item["emptied"] = true;
     const auto put = [&](const char* name, const plan::EntryView* view) {
       if (view != nullptr && !view->fields[change.field].values.empty())

@@ -89,6 +89,19 @@ TEST_CASE("a map that cannot work is told in words") {
   CHECK(check_map(map).find("no field gives the names on DR their uid") != std::string::npos);
 }
 
+TEST_CASE("a password is nobody's but production's") {
+  auto map = subscribers();
+  map.fields[k_password].fallback = "0000";
+  CHECK(check_map(map).find("no constant and no default") != std::string::npos);
+  map.fields[k_password].fallback.clear();
+  map.fields[k_password].constant = {"0000"};
+  CHECK(check_map(map).find("no constant and no default") != std::string::npos);
+  CHECK(usual_kind("PASSWORD") == FieldKind::password);
+  CHECK(usual_kind("userPassword") == FieldKind::password);
+  CHECK(usual_kind("umRecordedName") == FieldKind::binary);
+  CHECK(usual_kind("sn") == FieldKind::text);
+}
+
 TEST_CASE("values go through transforms in their order") {
   CHECK(shape(with({"digits", "prefix:0"}), {"+1 (555) 7"}) == Values{"015557"});
   CHECK(shape(with({"strip_prefix:0", "strip_prefix:0"}), {"001", "01", "1"}) == Values{"1"});
@@ -158,6 +171,9 @@ TEST_CASE("the field that is in the name is renamed, never modified") {
   const auto target = entry(map, {{k_number, {"1"}}});
   CHECK(compare_entries(map, source, &target, {}, k_number).fields.empty());
   CHECK(changed(compare_entries(map, source, &target, {}, {})) == std::vector<std::size_t>{k_number});
+  // What DR has besides the name is taken away.
+  const auto more = entry(map, {{k_number, {"2", "3"}}});
+  CHECK(changed(compare_entries(map, source, &more, {}, k_number)) == std::vector<std::size_t>{k_number});
 }
 
 TEST_CASE("the guard holds what would take away too much") {
