@@ -292,6 +292,22 @@ def a_production_that_shrank_is_held_until_somebody_says_so(mirror):
 
 
 @cases.add
+def what_production_has_again_is_not_removed(mirror):
+    """Between the plan and its application: production is asked once more, by the UUID and by the number."""
+    number, = numbers(mirror, 1)
+    server, entry = mirror.production, mirror.production.snapshot()[number]
+    server.delete(server.dn_of(number))
+    assert ("disable", number) in plan(mirror, codes=(5,))
+    server.add(server.dn_of(number), {**entry, "objectClass": ["mmSubscriber"]})
+    mirror.ctl("directory", "apply", codes=(0, 5))
+    assert "Password" in mirror.dr.snapshot()[number]
+    row = mirror.ctl("directory", "show", number)["changes"][0]
+    assert row["state"] == "unneeded" and "again" in row["detail"], row
+    run(mirror)
+    assert_equal(mirror)
+
+
+@cases.add
 def a_production_that_shows_nothing_removes_nothing(mirror):
     before = mirror.dr.snapshot()
     configure(mirror, deletions="delete", guard_count=100000, guard_percent=100, guard_shrink_percent=100)
