@@ -92,7 +92,8 @@ create table directory_pair (
   source_uuid   text collate "C" not null,
   target_uuid   text collate "C" not null,
   key           text collate "C" not null,
-  source_fields bytea not null,           -- as production was when both were last equal: what tells drift
+    source_fields bytea not null,           -- as production was when both were last equal: what tells drift
+  name_hash     bytea not null default '', -- the same of the name
   mailbox       text not null default '',
   state         text not null default 'active' check (state in ('active', 'disabled')),
   disabled_at   timestamptz,

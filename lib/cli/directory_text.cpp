@@ -85,7 +85,7 @@ std::string format_attribute(const json::object& item) {
 }
 
 std::string names_of(const json::object& change) {
-  const std::string target = text_of(change, "target_dn"), wanted = text_of(change, "new_dn");
+  std::string target = text_of(change, "target_dn"), wanted = text_of(change, "new_dn");
   if (text_of(change, "kind") == "rename") return target + " -> " + wanted;
   if (!target.empty()) return target;
   return wanted.empty() ? text_of(change, "source_dn") : wanted;

@@ -35,7 +35,7 @@ json::object find(Invocation& invocation, const std::string& path) {
 
 // Creates what is not there, else changes what is named.
 json::object set_any(Invocation& invocation, const std::string& path, const json::object& body) {
-  const json::object current = find(invocation, path);
+  json::object current = find(invocation, path);
   if (current.empty()) return invocation.call("PUT", path, &body);
   if (body.empty()) return current;
   return invocation.call("PATCH", path, &body, {version_of(current)});

@@ -94,8 +94,10 @@ class Compare {
         "where link_id = :link and side = 't' and not exists (select 1 from unclear q where q.side = 't' and "
         "q.uuid = i.uuid)), known as (select p.source_uuid, p.target_uuid, s.fields = t.fields as "
         "same_fields, "
-        "s.name_hash = t.name_hash as same_name, p.source_fields = s.fields and p.key = s.key and p.state = "
-        "'active' as remembered from directory_pair p join s on s.uuid = p.source_uuid join t on t.uuid = "
+        "s.name_hash = t.name_hash as same_name, p.source_fields = s.fields and p.name_hash = s.name_hash "
+        "and "
+        "p.key = s.key and p.state = 'active' as remembered from directory_pair p join s on s.uuid = "
+        "p.source_uuid join t on t.uuid = "
         "p.target_uuid where p.link_id = :link) select *, true as known from known union all select s.uuid, "
         "t.uuid, s.fields = t.fields, s.name_hash = t.name_hash, false, false from s join t on t.key = s.key "
         "where not exists (select 1 from known k where k.source_uuid = s.uuid) and not exists (select 1 from "
@@ -122,8 +124,8 @@ class Compare {
         "left join directory_pair p on p.link_id = :link and p.source_uuid = x.source_uuid where ";
     exec(
         "insert into directory_change (plan_id, kind, key, source_uuid, target_uuid, source_dn, target_dn, "
-        "new_dn, source_csn, target_csn) select :plan, 'rename', s.key, s.uuid, t.uuid, s.dn, t.dn, "
-        "s.target_dn, s.csn, t.csn " +
+        "new_dn, source_csn, target_csn, drift) select :plan, 'rename', s.key, s.uuid, t.uuid, s.dn, t.dn, "
+        "s.target_dn, s.csn, t.csn, coalesce(p.name_hash = s.name_hash, false) " +
         pairs + "not x.same_name");
     exec(
         "insert into directory_change (plan_id, kind, key, source_uuid, target_uuid, source_dn, target_dn, "
@@ -150,19 +152,25 @@ class Compare {
   // Only what has, or had, a partner is ours to remove; what never had one is foreign.
   void removed() {
     if (what_.deletions == "keep" && !what_.remove_foreign) return;
-    const std::string ours = what_.deletions == "delete" ? "p.target_uuid is not null"
-                             : what_.deletions == "disable"
-                                 ? "p.target_uuid is not null and (p.state = 'active' or p.disabled_at "
-                                   "+ make_interval(secs => :after) <= now())"
-                                 : "false";
-    const std::string kind = what_.deletions == "disable"
-                                 ? "case when p.state = 'active' then 'disable' else 'delete' end"
-                                 : "'delete'";
+    // A disabled entry that somebody gave a password lets him in again.
+    std::string due = "p.disabled_at + make_interval(secs => :after) <= now()", has_password = "false";
+    for (const auto field : what_.password_fields)
+      has_password += fmt::format(" or substring(t.fields from {} for 16) <> decode(repeat('00', 16), 'hex')",
+                                  field * 16 + 1);
+    const std::string ours =
+        what_.deletions == "delete" ? "p.target_uuid is not null"
+        : what_.deletions == "disable"
+            ? "p.target_uuid is not null and (p.state = 'active' or " + due + " or " + has_password + ")"
+            : "false";
+    const std::string kind = what_.deletions == "disable" ? "case when p.state = 'disabled' and " + due +
+                                                                " then 'delete' else 'disable' end"
+                                                          : "'delete'";
     exec(
         "insert into directory_change (plan_id, kind, key, source_uuid, target_uuid, target_dn, target_csn, "
-        "known_fields) select :plan, " +
+        "known_fields, drift) select :plan, " +
         kind +
-        ", t.key, coalesce(p.source_uuid, ''), t.uuid, t.dn, t.csn, p.source_fields from alone a join "
+        ", t.key, coalesce(p.source_uuid, ''), t.uuid, t.dn, t.csn, p.source_fields, coalesce(p.state = "
+        "'disabled', false) from alone a join "
         "directory_image t on t.link_id = :link and t.side = 't' and t.uuid = a.uuid left join "
         "directory_pair "
         "p on p.link_id = :link and p.target_uuid = t.uuid where a.side = 't' and not exists (select 1 from "
@@ -193,12 +201,15 @@ class Compare {
         "delete from directory_pair p using pairing x where not x.known and p.link_id = :link and "
         "p.target_uuid = x.target_uuid and p.source_uuid <> x.source_uuid");
     exec(
-        "insert into directory_pair (link_id, source_uuid, target_uuid, key, source_fields) select :link, "
-        "x.source_uuid, x.target_uuid, s.key, case when x.same_fields and x.same_name then s.fields else '' "
-        "end from pairing x join directory_image s on s.link_id = :link and s.side = 's' and s.uuid = "
+        "insert into directory_pair (link_id, source_uuid, target_uuid, key, source_fields, name_hash) "
+        "select "
+        ":link, x.source_uuid, x.target_uuid, s.key, case when x.same_fields and x.same_name then s.fields "
+        "else "
+        "'' end, case when x.same_fields and x.same_name then s.name_hash else '' end from pairing x join "
+        "directory_image s on s.link_id = :link and s.side = 's' and s.uuid = "
         "x.source_uuid where not x.known or (x.same_fields and x.same_name and not x.remembered) on conflict "
-        "(link_id, source_uuid) do update set source_fields = excluded.source_fields, key = excluded.key, "
-        "state = 'active', disabled_at = null");
+        "(link_id, source_uuid) do update set source_fields = excluded.source_fields, name_hash = "
+        "excluded.name_hash, key = excluded.key, state = 'active', disabled_at = null");
     if (what_.source_complete && what_.target_complete)
       exec(
           "delete from directory_pair p where p.link_id = :link and not exists (select 1 from pairing x "
@@ -241,8 +252,9 @@ class Compare {
     const auto changes = exec(
         "select count(distinct target_uuid) filter (where kind in ('modify', 'rename') and state = 'found'), "
         "count(*) filter "
-        "(where kind = 'disable' or (kind = 'delete' and not exists (select 1 from directory_pair p where "
-        "p.link_id = :link and p.target_uuid = c.target_uuid and p.state = 'disabled'))) from "
+        "(where kind in ('disable', 'delete') and not exists (select 1 from directory_pair p where p.link_id "
+        "= "
+        ":link and p.target_uuid = c.target_uuid and p.state = 'disabled')) from "
         "directory_change c where plan_id = :plan");
     out.equal =
         exec("select count(*) from pairing")[0][0].as<std::int64_t>() - changes[0][0].as<std::int64_t>();

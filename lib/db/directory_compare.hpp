@@ -17,6 +17,7 @@ struct CompareWhat {
   std::string deletions;   // keep, disable, delete
   Seconds delete_after{};
   bool remove_foreign = false;
+  std::vector<std::size_t> password_fields;  // of the map: what a disabled entry must not have
   // Entries that were read; fewer rows mean that PostgreSQL lost some (MRD-DIR-001).
   std::int64_t source_read = 0, target_read = 0;
   bool much_changed = false;  // since the last compare: statistics are made anew

@@ -12,10 +12,11 @@ namespace {
 class Mailboxes {
  public:
   Mailboxes(Transaction& tx, RunId run, LinkId link) : tx_(tx), link_(link) {
-    // Who is in production's directory by its filter.
+    // Who is in production's directory by its filter, and on DR: whom DR does not know as yet it does not let
+    // in.
     tx_.exec(fmt::format(
         "create temp table member on commit drop as select d.uuid, d.mailbox, coalesce(p.mailbox, '') as "
-        "before from directory_member d left join directory_pair p on p.link_id = {1} and p.source_uuid = "
+        "before from directory_member d join directory_pair p on p.link_id = {1} and p.source_uuid = "
         "d.uuid where d.run_id = {0} and d.mailbox <> ''",
         run, link));
     tx_.exec("create index on member (mailbox)");

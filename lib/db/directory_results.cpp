@@ -60,7 +60,17 @@ Task<void> save_results(Pool& pool, RunId run, LinkId link, PlanId plan, std::st
         "source_fields = excluded.source_fields, state = 'active', disabled_at = null",
         num(link));
     tx.pqxx::work::exec_params(
-        "update directory_pair p set key = c.key from result r join directory_change c on c.id = r.id where "
+        "update directory_pair p set name_hash = i.name_hash from result r join directory_change c on c.id = "
+        "r.id "
+        "join directory_image i on i.link_id = $1 and i.side = 's' and i.uuid = c.source_uuid where r.state "
+        "= "
+        "'done' and c.kind = 'add' and p.link_id = $1 and p.source_uuid = c.source_uuid",
+        num(link));
+    tx.pqxx::work::exec_params(
+        "update directory_pair p set key = c.key, name_hash = coalesce((select i.name_hash from "
+        "directory_image i "
+        "where i.link_id = $1 and i.side = 's' and i.uuid = p.source_uuid), p.name_hash) from result r join "
+        "directory_change c on c.id = r.id where "
         "r.state = 'done' and c.kind = 'rename' and p.link_id = $1 and p.target_uuid = c.target_uuid",
         num(link));
     tx.pqxx::work::exec_params(
@@ -70,7 +80,8 @@ Task<void> save_results(Pool& pool, RunId run, LinkId link, PlanId plan, std::st
         "n.target_uuid = c.target_uuid",
         static_cast<std::int64_t>(plan));
     tx.pqxx::work::exec_params(
-        "update directory_pair p set state = 'disabled', disabled_at = now() from result r join "
+        "update directory_pair p set state = 'disabled', disabled_at = coalesce(p.disabled_at, now()) from "
+        "result r join "
         "directory_change c on c.id = r.id where r.state = 'done' and c.kind = 'disable' and p.link_id = $1 "
         "and p.target_uuid = c.target_uuid",
         num(link));

@@ -23,7 +23,8 @@ const char* const k_problems =
     "('MRD-DIR-003', format('%s changes wait', p.plan -> 'states' ->> 'waiting'), "
     "(p.plan -> 'states' ->> 'waiting')::bigint > 0), "
     "('MRD-DIR-005', format('%s changes were refused', p.plan -> 'states' ->> 'refused'), "
-    "(p.plan -> 'states' ->> 'refused')::bigint > 0)) x(code, text, there) where x.there)";
+    "(p.plan -> 'states' ->> 'refused')::bigint > 0), (r.result ->> 'code', r.result ->> 'text', r.state = "
+    "'failed')) x(code, text, there) where x.there)";
 
 void require_configured(Transaction& tx, std::int64_t link) {
   // The lock lets two requests at once queue one run, not two.
@@ -98,7 +99,11 @@ Task<Json> directory_status(Pool& pool, std::string link) {
             "left join lateral (select row_to_json(v) as plan from (" +
             k_directory_plan_view +
             "where p.id = (select max(n.id) from directory_plan n where n.link_id = m.link_id and n.state <> "
-            "'reading')) v) p on true where $1 = '' or l.name = $1 order by l.id",
+            "'reading')) v) p on true left join lateral (select o.state, o.result from run o where o.link_id "
+            "= "
+            "l.id and o.kind = 'directory' and o.state in ('done', 'failed') order by o.id desc limit 1) r "
+            "on "
+            "true where $1 = '' or l.name = $1 order by l.id",
         clean_text(link));
   });
 }

@@ -118,8 +118,28 @@ const char* const k_problems =
     "where h.released_at is null and h.due_at is null group by l.name, x.object "
     "union all select 'service', n.id, s.name, s.restarts::bigint, '', s.error, @s.since@ from service s "
     "join node n on n.id = s.node_id "
-    "where s.state = 'backing_off') p order by "
-    "array_position(array['store','service','mailbox','held','quarantine'], kind), link, object limit 100";
+    "where s.state = 'backing_off' "
+    // Of the directory: the last run when it failed, else what the newest plan left open.
+    "union all select 'directory', l.name, '', x.count, x.code, x.text, @coalesce(r.finished_at, "
+    "p.created_at)@ from "
+    "directory_mirror m join link l on l.id = m.link_id left join lateral (select * from run o where "
+    "o.link_id = "
+    "l.id and o.kind = 'directory' and o.state in ('done', 'failed') order by o.id desc limit 1) r on true "
+    "left "
+    "join lateral (select * from directory_plan o where o.link_id = l.id and o.state <> 'reading' order by "
+    "o.id "
+    "desc limit 1) p on true cross join lateral (select 1::bigint, r.result ->> 'code', r.result ->> 'text' "
+    "where "
+    "r.state = 'failed' union all select 1, 'MRD-DIR-001', p.incomplete where p.incomplete <> '' union all "
+    "select "
+    "1, 'MRD-DIR-002', p.guard where p.guard <> '' and p.guard_released_by = '' union all select count(*), "
+    "c.code, "
+    "min(c.detail) from directory_change c where c.plan_id = p.id and c.state in ('waiting', 'refused') "
+    "group by "
+    "c.code) x(count, code, text)) p order by "
+    "array_position(array['store','service','mailbox','directory','held','quarantine'], kind), link, object "
+    "limit "
+    "100";
 
 std::string part(const char* name, const Json& value) {
   return fmt::format("\"{}\":{}", name, value);

@@ -90,7 +90,7 @@ Codec::State::State(std::size_t most_octets) : largest(most_octets) {
                     ldap_set_option(handle, LDAP_OPT_PROTOCOL_VERSION, &version) == LDAP_SUCCESS &&
                     ldap_set_option(handle, LDAP_OPT_REFERRALS, LDAP_OPT_OFF) == LDAP_SUCCESS &&
                     ldap_set_option(handle, LDAP_OPT_RESTART, LDAP_OPT_OFF) == LDAP_SUCCESS &&
-                    ldap_get_option(handle, LDAP_OPT_SOCKBUF, &sockbuf) == LDAP_SUCCESS;
+                    ldap_get_option(handle, LDAP_OPT_SOCKBUF, static_cast<void*>(&sockbuf)) == LDAP_SUCCESS;
   if (!made || ber_sockbuf_ctrl(sockbuf, LBER_SB_OPT_SET_MAX_INCOMING, &most) < 0 ||
       ber_sockbuf_add_io(sockbuf, &k_layer, LBER_SBIOD_LEVEL_PROVIDER,
                          new Wire{&in, &taken, &border, &out}) != 0) {

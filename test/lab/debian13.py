@@ -123,8 +123,8 @@ class Dovecot24(Dovecot):
     usr = BUILD / "dovecot/usr"
 
     def create(self):
-        if self.quota or self.event_url or not self.tls:
-            raise LabError("no quota, no events and no plain port alone on a Dovecot 2.4 of the lab")
+        if self.quota or self.event_url or self.directory or not self.tls:
+            raise LabError("no quota, no events, no directory and no plain port alone on a Dovecot 2.4 of the lab")
         make()
         return super().create()
 

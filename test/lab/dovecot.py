@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """One private Dovecot: own mail user, TLS on loopback, trusted logins, optional guards and faults.
 
-Accounts of each instance: the owners (`mailboxes`, each with a password of its own), the mirror's
-trusted login and, for filling and traffic, a second trusted login with all rights.  Both trusted
+Accounts of each instance: the owners (`mailboxes`, each with a password of its own, or the subscribers of a directory),
+the mirror's trusted login and, for filling and traffic, a second trusted login with all rights.  Both trusted
 logins may act for any owner, by PLAIN authorization id and by `owner*login`.
 """
 
@@ -63,14 +63,7 @@ passdb {{
   master = yes
   args = scheme=PLAIN username_format=%u {trusted}
 }}
-passdb {{
-  driver = passwd-file
-  args = scheme=PLAIN username_format=%u {users}
-}}
-userdb {{
-  driver = passwd-file
-  args = username_format=%u {users}
-}}
+{owners}
 namespace inbox {{
   inbox = yes
   {separator}
@@ -107,6 +100,41 @@ plugin {{
 {extra}
 """
 
+_OWNERS_IN_FILE = """passdb {{
+  driver = passwd-file
+  args = scheme=PLAIN username_format=%u {users}
+}}
+userdb {{
+  driver = passwd-file
+  args = username_format=%u {users}
+}}"""
+
+_OWNERS_IN_DIRECTORY = """passdb {{
+  driver = ldap
+  args = {settings}
+}}
+userdb {{
+  driver = ldap
+  args = {settings}
+}}"""
+
+# Asked anew for each login: without auth_cache_size nothing is kept.  Without a Password (disabled) nobody gets in as the
+# owner; the trusted logins do as long as there is an entry.
+_DIRECTORY = """uris = {uri}
+ldap_version = 3
+tls_ca_cert_file = {ca}
+tls_require_cert = hard
+dn = {dn}
+dnpass = {password}
+base = {base}
+scope = subtree
+pass_filter = (&(objectClass=mmSubscriber)(MailboxNumber=%u)(Password=*))
+pass_attrs = Password=password
+default_pass_scheme = PLAIN
+user_filter = (&(objectClass=mmSubscriber)(MailboxNumber=%u))
+user_attrs = =uid={uid},=gid={gid},=home={mail}/%{{ldap:MailboxNumber}}{quota}
+"""
+
 _EVENTS = """
 event_exporter lab {{
   format = json
@@ -141,6 +169,8 @@ class Dovecot:
     quota: default bytes per mailbox; disk: bytes of a small file system that holds the mail.
     event_url: where Dovecot's event exporter posts.  starttls: also a plain port with STARTTLS.
     special_use: {folder: attribute}, made on login ("auto = create").
+    directory: a lab.slapd.Slapd with an identity "imap" that may read; its subscribers are the owners then, with their
+    passwords there, and `add_mailboxes` and `set_quota` of single owners say nothing.
     """
 
     formats = tuple(LOCATIONS)
@@ -148,12 +178,12 @@ class Dovecot:
 
     def __init__(self, workdir, name, authority, fmt="maildir", user="mmprod", mirror_read_only=False,
                  quota=None, disk=None, event_url=None, starttls=True, tls=True, special_use=None,
-                 separator=None, fsync="optimized", extra="", passwords=None):
+                 separator=None, fsync="optimized", extra="", passwords=None, directory=None):
         self.workdir, self.name, self.fmt, self.user = workdir, name, fmt, user
         self.authority, self.mirror_read_only = authority, mirror_read_only
         self.quota, self.disk, self.event_url = quota, disk, event_url
         self.starttls, self.tls, self.special_use = starttls, tls, special_use or {}
-        self.separator, self.fsync, self.extra = separator, fsync, extra
+        self.separator, self.fsync, self.extra, self.directory = separator, fsync, extra, directory
         self.host, self.port = "127.0.0.1", free_port()
         self.plain_port = free_port() if starttls else 0
         self.passwords = passwords or {"mirror": f"mirror-{name}-secret", "filler": f"filler-{name}-secret"}
@@ -202,6 +232,8 @@ class Dovecot:
             rule = f"userdb_quota_rule=*:bytes={limit}" if limit else ""
             lines.append(f"{owner}:{password}:{self.uid}:{self.gid}::{self.mail}/{owner}::{rule}\n")
         self._write_secret(self.users_file, "".join(lines))
+        if self.directory:
+            return
         # Dovecot looks at the file once a second, and reads it again when size or whole-second time differ.
         self._users_stamp = max(int(time.time()), self._users_stamp + 1)
         os.utime(self.users_file, (self._users_stamp, self._users_stamp))
@@ -223,6 +255,16 @@ class Dovecot:
     def write_config(self):
         self.config = self.folder / "dovecot.conf"
         self.config.write_text(self._config_text())
+
+    def _owners_text(self):
+        if not self.directory:
+            return _OWNERS_IN_FILE.format(users=self.users_file)
+        settings = self.folder / "directory"
+        self._write_secret(settings, _DIRECTORY.format(
+            uri=self.directory.tls_uri, ca=self.directory.authority.cert, dn=self.directory.dn("imap"),
+            password=self.directory.passwords["imap"], base=self.directory.people, uid=self.uid, gid=self.gid, mail=self.mail,
+            quota=f",=quota_rule=*:bytes={self.quota}" if self.quota else ""))
+        return _OWNERS_IN_DIRECTORY.format(settings=settings)
 
     def _write_rules(self):
         rules = self.folder / "acl"
@@ -250,7 +292,7 @@ class Dovecot:
             ssl="yes" if self.tls else "no", cert=self.cert, key=self.key,
             location=LOCATIONS[self.fmt], mail=self.mail, user=self.user, uid=self.uid, gid=self.gid,
             plugins=" ".join(plugins), imap_plugins=" ".join(imap_plugins), plugin="\n".join(plugin),
-            trusted=self.trusted_file, users=self.users_file, special_use=self._special_use_text(), fsync=self.fsync,
+            trusted=self.trusted_file, owners=self._owners_text(), special_use=self._special_use_text(), fsync=self.fsync,
             separator=f"separator = {self.separator}" if self.separator else "",
             plain_port=self.plain_port, port=self.port if self.tls else 0, extra=extra)
 

@@ -28,6 +28,7 @@ import select
 import signal
 import socket
 
+from lab import subscribers
 from lab.ca import Authority
 from lab.cyrus import Cyrus
 from lab.debian13 import Cyrus310, Dovecot24
@@ -35,6 +36,7 @@ from lab.dovecot import Dovecot
 from lab.postgres import Postgres
 from lab.process import USERS, LabError, Process, ensure_user, started_at, wait_until
 from lab.relay import RelayProcess
+from lab.slapd import Slapd
 from lab.workdir import Workdir
 
 SERVERS = {fmt: server for server in (Dovecot, Cyrus, Dovecot24, Cyrus310) for fmt in server.formats}
@@ -52,9 +54,10 @@ class Lab:
 
     def __init__(self, under, mailboxes=("1001", "1002", "1003"), keep=False, fsync=True, postgres=True,
                  production_format="maildir", dr_format="sdbox", production_read_only=True, relay=None, dr_relay=None,
-                 production_options=None, dr_options=None):
+                 production_options=None, dr_options=None, people=None):
         """Formats: those of the classes in SERVERS.  `relay`, `dr_relay`: True, or options of RelayProcess (hide, wire_log), for a
-        relay in front."""
+        relay in front.  `people`: production's subscribers (lab.subscribers); then each Dovecot's owners are those of a slapd of
+        its own, `directories`, and DR's has none at first."""
         self.workdir = Workdir(under, keep)
         for user in USERS:
             ensure_user(user)
@@ -64,11 +67,20 @@ class Lab:
         guard = {} if issubclass(server_class(production_format), Cyrus) else {"mirror_read_only": production_read_only}
         self.production = self._make_server("production", production_format, "mmprod", guard | (production_options or {}))
         self.dr = self._make_server("dr", dr_format, "mmdr", dr_options or {})
+        self.people, self.directories = people, {}
+        if people is not None:
+            self._make_directories(fsync)
         self.relay = self.dr_relay = None
         self._relays = {"relay": (relay, self.production), "dr_relay": (dr_relay, self.dr)}
 
     def _make_server(self, name, fmt, user, options):
         return server_class(fmt)(self.workdir, name, self.authority, fmt, user, **options)
+
+    def _make_directories(self, fsync):
+        for server, ours, rights in ((self.production, "reader", "read"), (self.dr, "writer", "write")):
+            server.directory = self.directories[server.name] = Slapd(
+                self.workdir, server.name, self.authority, user=server.user, fsync=fsync,
+                identities={ours: rights, "imap": "read"})
 
     def __enter__(self):
         return self.start()
@@ -80,6 +92,8 @@ class Lab:
         try:
             if self.postgres:
                 self.postgres.up()
+            for name, directory in self.directories.items():
+                directory.up(self.people if name == "production" else ())
             for server in (self.production, self.dr):
                 server.add_mailboxes(self.mailboxes)
                 server.up()
@@ -124,7 +138,8 @@ class Lab:
                 "mailboxes_file": str(self.workdir.data / "mailboxes"), "mailboxes": len(self.mailboxes),
                 "control": str(self.workdir.sockets / "control"),
                 "relay": self.relay.describe() if self.relay else None,
-                "dr_relay": self.dr_relay.describe() if self.dr_relay else None, **stores}
+                "dr_relay": self.dr_relay.describe() if self.dr_relay else None,
+                "directories": {name: directory.describe() for name, directory in self.directories.items()} or None, **stores}
 
     def daemon(self, name, argv, env=None, user="mirrord-test"):
         """A program of ours as the unprivileged user, stopped with the lab."""
@@ -196,7 +211,8 @@ def serve(options):
              options.production_format, options.dr_format, not options.production_writable,
              options.relay and relay, options.dr_relay and relay,
              {key: value for key, value in (("event_url", options.event_url), ("quota", options.quota)) if value},
-             {"quota": options.quota} if options.quota else {}) as lab, \
+             {"quota": options.quota} if options.quota else {},
+             subscribers.make(max(options.subscribers, len(names)), 1, numbers=names) if options.subscribers else None) as lab, \
             socket.socket(socket.AF_UNIX) as control:
         control.bind(str(lab.workdir.sockets / "control"))
         os.chmod(lab.workdir.sockets / "control", 0o600)
@@ -304,6 +320,7 @@ def main():
     up.add_argument("--wire-log", action="store_true", help="the relays log every connection")
     up.add_argument("--quota", type=int, help="bytes per mailbox, on both stores")
     up.add_argument("--event-url", help="where production's event exporter posts")
+    up.add_argument("--subscribers", type=int, default=0, help="a directory for each store, production's with so many")
     up.add_argument("--no-postgres", action="store_true")
     up.add_argument("--no-fsync", action="store_true")
     up.add_argument("--keep", action="store_true")

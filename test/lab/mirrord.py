@@ -225,9 +225,22 @@ class Mirror:
         link = link if "guard_link_percent" in link else f"guard_link_percent = 100\n{link}"
         return text + f'[link.dr]\nsource = "production"\ntarget = "dr"\n{link}mailboxes = [\n{names}]\n'
 
-    def configure(self, mailboxes=None, link="", stores=None):
-        """Both stores, one link, the mailboxes (default: all of the lab).  `link` and `stores`: more TOML lines."""
+    def directory_text(self, **settings):
+        """Both directories of the lab and the link's mirror of them, with its settings."""
+        text = ""
+        for (side, server), who in zip(self.lab.directories.items(), ("reader", "writer")):
+            self.lab.workdir.write(f"{self.name}/{server.name}.password", server.passwords[who] + "\n", 0o600)
+            text += (f"\n[store.{side}.directory]\nhost = {toml_text(server.host)}\nport = {server.port}\n"
+                     f"bind_dn = {toml_text(server.dn(who))}\npassword_file = {toml_text(server.name + '.password')}\n"
+                     f"ca_file = {toml_text(str(server.authority.cert))}\nbase_dn = {toml_text(server.people)}\n")
+        return text + "\n[link.dr.directory]\n" + "".join(f"{key} = {toml_text(value)}\n" for key, value in settings.items())
+
+    def configure(self, mailboxes=None, link="", stores=None, directory=None):
+        """Both stores, one link, the mailboxes (default: all of the lab).  `link` and `stores`: more TOML lines; `directory`:
+        settings of the link's mirror of the directories."""
         text = self.document_text(self.lab.mailboxes if mailboxes is None else mailboxes, link, stores)
+        if directory is not None:
+            text += self.directory_text(**directory)
         self.document.write_text(text)
         return self.ctl("config", "apply", str(self.document))
 

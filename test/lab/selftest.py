@@ -27,11 +27,13 @@ import tempfile
 import threading
 import time
 import traceback
+import types
 
 from compare import compare, differ
 from compare.reader import Folder, Mailbox, Message
 from lab import audio, fill, imapwire, samples, subscribers, traffic
 from lab.ca import Authority
+from lab.dovecot import Dovecot
 from lab.lab import Lab
 from lab.process import LabError, started_at, tree_of, wait_until
 from lab.relay import CommandCounter, RelayProcess
@@ -338,7 +340,6 @@ def the_relay_counts_and_hides(lab):
 
 @check
 def quota_and_full_disk_are_refusals(lab):
-    from lab.dovecot import Dovecot
     small = Dovecot(lab.workdir, "small", lab.authority, "sdbox", "mmdr", quota=100_000, disk=4_000_000)
     small.add_mailboxes(["q1", "q2"])
     small.quotas["q2"] = 10 ** 9
@@ -375,7 +376,6 @@ def the_event_exporter_posts_changes(lab):
 
     sink = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Sink)
     threading.Thread(target=sink.serve_forever, daemon=True).start()
-    from lab.dovecot import Dovecot
     server = Dovecot(lab.workdir, "events", lab.authority, "maildir", "mmprod",
                      event_url=f"http://127.0.0.1:{sink.server_port}/")
     server.add_mailboxes(["e1"])
@@ -412,6 +412,46 @@ def ldap_error(action):
     except LdapError as error:
         return error
     raise AssertionError("an error of LDAP was expected")
+
+
+@check
+def a_dovecot_lets_in_whom_its_directory_knows(lab):
+    """Asked anew each time, over TLS to a server it can tell; a trusted login comes in for whoever has an entry."""
+    def gets_in(owner, password):
+        with imapwire.Client(server.host, server.port, lab.authority.cert) as client:
+            try:
+                client.login(owner, password)
+            except imapwire.WireError as error:
+                return str(error)
+            client.logout()
+        return "in"
+
+    person = {**subscribers.make(1, 1, numbers=["0815"])[0], "Password": [b"0471"]}
+    with directory(lab, people=[person], identities={"imap": "read"}) as slapd:
+        server = Dovecot(lab.workdir, "asks", lab.authority, directory=slapd).up()
+        try:
+            assert gets_in("0815", "0471") == "in" and gets_in("0815*filler", server.passwords["filler"]) == "in"
+            for owner, password in (("0815", "471"), ("815", "0471"), ("*", "0471"), ("0815)(cn=*", "0471")):
+                assert "AUTHENTICATIONFAILED" in gets_in(owner, password), (owner, password)
+            assert gets_in("815*filler", server.passwords["filler"]) != "in"
+            slapd.modify(slapd.dn_of("0815"), [("replace", "Password", ["0472"])])
+            assert gets_in("0815", "0472") == "in" and "AUTHENTICATIONFAILED" in gets_in("0815", "0471")
+            slapd.modify(slapd.dn_of("0815"), [("delete", "Password", [])])
+            assert all("AUTHENTICATIONFAILED" in gets_in("0815", password) for password in ("0472", "0471", " "))
+            assert gets_in("0815*filler", server.passwords["filler"]) == "in"
+            slapd.delete(slapd.dn_of("0815"))
+            assert gets_in("0815*filler", server.passwords["filler"]) != "in"
+            slapd.add(slapd.dn_of("0815"), person)
+            assert gets_in("0815", "0471") == "in"
+            server.stop()
+            other = Authority(lab.workdir.folder("other-ca"))
+            server.directory = types.SimpleNamespace(authority=other, **{name: getattr(slapd, name) for name in (
+                "tls_uri", "dn", "passwords", "people")})
+            server.write_config()
+            server.start()
+            assert gets_in("0815", "0471") != "in", "whoever answers is believed"
+        finally:
+            server.stop()
 
 
 @check

@@ -245,11 +245,14 @@ def who_is_in_the_directory_takes_part(mirror):
     rows = {row["name"]: row for row in mirror.ctl("mailbox", "list")["items"]}
     assert rows[number]["origin"] == "directory" and rows[number]["participates"], rows.get(number)
     ident = rows[number]["id"]
+    # Who waits for a required field is not known to DR, and takes no part as yet.
+    waits = next(name for name, entry in sorted(server.snapshot().items()) if not complete(entry))
+    server.modify(server.dn_of(waits), [("replace", "Misc4", ["takes part"])])
     server.modrdn(server.dn_of(number), "MailboxNumber=77500")
     run(mirror)
     rows = {row["name"]: row for row in mirror.ctl("mailbox", "list")["items"]}
     assert rows["77500"]["id"] == ident and number not in rows, (rows.get("77500"), rows.get(number))
-    assert rows["77500"]["participates"]
+    assert rows["77500"]["participates"] and waits not in rows
     mirror.taken.add("77500")
     server.modify(server.dn_of("77500"), [("replace", "Misc4", ["stays away"])])
     run(mirror)
@@ -271,6 +274,7 @@ def a_production_that_shrank_is_held_until_somebody_says_so(mirror):
     status, = mirror.ctl("directory", "status")["items"]
     problem, = [row for row in status["problems"] if row["code"] == "MRD-DIR-002"]
     assert problem["next_step"] and status["last_plan"]["states"]["held"] == 15, status
+    assert "MRD-DIR-002" in {row["code"] for row in mirror.status()["problems"]}, "where an administrator looks first"
     run(mirror, codes=(5,))  # and are held by the next one, too
     assert all("Password" in entry for entry in mirror.dr.snapshot().values())
     assert mirror.try_ctl("directory", "apply", "--allow-mass-delete")[0] not in (0, 5), "a release wants a reason"
@@ -336,6 +340,39 @@ def a_number_that_was_given_out_again_goes_to_who_has_it_now(mirror):
     assert left.startswith("left-") and "Password" not in there[left], (left, there[left])
     mirror.dr.delete(mirror.dr.dn_of(left))
     assert_equal(mirror)
+
+
+@cases.add
+def who_was_disabled_or_locked_out_stays_out(mirror):
+    """Whatever is done on DR by hand; and a password that production takes away is taken away on DR."""
+    gone, locked = numbers(mirror, 2)
+    server, dr = mirror.production, mirror.dr
+    entry = server.snapshot()[gone]
+    server.delete(server.dn_of(gone))
+    server.modify(server.dn_of(locked), [("replace", "Password", [])])
+    run(mirror)
+    there = dr.snapshot()
+    assert "Password" not in there[gone] and "Password" not in there[locked], (there[gone], there[locked])
+    dr.modify(dr.dn_of(gone), [("replace", "Password", ["123456"])])
+    run(mirror)
+    assert "Password" not in dr.snapshot()[gone]
+    row = [row for row in history(mirror, gone) if row["kind"] == "disable"][0]
+    assert row["drift"], row
+    server.add(server.dn_of(gone), {**entry, "objectClass": ["mmSubscriber"]})
+    server.modify(server.dn_of(locked), [("replace", "Password", ["654321"])])
+    run(mirror)
+    assert_equal(mirror)
+
+
+@cases.add
+def a_name_changed_on_dr_by_hand_is_drift(mirror):
+    number, = numbers(mirror, 1)
+    mirror.dr.modrdn(mirror.dr.dn_of(number), "MailboxNumber=99009")
+    change = plan(mirror, codes=(5,))["rename", number]
+    assert change["drift"], change
+    run(mirror)
+    assert_equal(mirror)
+    assert [row for row in history(mirror, number) if row["kind"] == "rename"][0]["drift"]
 
 
 @cases.add
@@ -412,6 +449,8 @@ def a_directory_that_is_away_fails_the_run_and_nothing_else(mirror):
     try:
         code, out, err = mirror.try_ctl("directory", "run")
         assert code not in (0, 5) and "MRD-NET" in out + err, (code, out, err)
+        for problems in (mirror.status()["problems"], mirror.ctl("directory", "status")["items"][0]["problems"]):
+            assert any(row["code"] == "MRD-NET-001" and row["next_step"] for row in problems), problems
     finally:
         mirror.production.start()
     assert mirror.dr.writes() == before

@@ -213,9 +213,7 @@ Task<void> Changer::modify(db::ChangeResult& out, base::BootTime permitted) {
       const auto before = reader_.view(db::Side::target, *to);
       auto changes =
           plan::compare_entries(reader_.map(), after, &before, {}, reader_.named_field(*name, after));
-      std::erase_if(changes.fields, [&](const auto& change) {
-        return std::ranges::find(changes.missing, change.field) != changes.missing.end();
-      });
+      plan::keep_required(reader_.map(), changes);
       // What the guard did not see when it judged the plan, it has to see first.
       const auto planned = fields;
       fields.clear();

@@ -81,10 +81,7 @@ class Details {
       out.code = "MRD-DIR-003";
       out.detail = missing_words(reader_, changes);
       if (!before) out.state = "waiting";
-      // DR keeps what it has of a field that it needs; the other fields follow.
-      std::erase_if(changes.fields, [&](const auto& c) {
-        return std::ranges::find(changes.missing, c.field) != changes.missing.end();
-      });
+      if (before) plan::keep_required(reader_.map(), changes);
       if (before && changes.fields.empty()) out.state = "waiting";
     }
     if (before && changes.fields.empty() && changes.missing.empty()) out.state = "unneeded";

@@ -119,6 +119,8 @@ class Run {
     what.deletions = mirror_.deletions;
     what.delete_after = mirror_.delete_after;
     what.remove_foreign = mirror_.remove_foreign;
+    for (std::size_t i = 0; i < map_.fields.size(); ++i)
+      if (map_.fields[i].kind == plan::FieldKind::password) what.password_fields.push_back(i);
     what.source_read = static_cast<std::int64_t>(from.entries);
     what.target_read = static_cast<std::int64_t>(to.entries);
     what.much_changed = (from.changed + to.changed) * 10 > from.entries + to.entries;

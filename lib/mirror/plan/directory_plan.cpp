@@ -54,6 +54,13 @@ EntryChanges compare_entries(const DirectoryMap& map, const EntryView& source, c
   return out;
 }
 
+void keep_required(const DirectoryMap& map, EntryChanges& changes) {
+  std::erase_if(changes.fields, [&](const FieldChange& c) {
+    return map.fields[c.field].kind != FieldKind::password &&
+           std::ranges::find(changes.missing, c.field) != changes.missing.end();
+  });
+}
+
 std::string judge_removals(const DirectoryCounts& c, const DirectoryLimits& limits) {
   if (c.removals == 0) return {};
   if (c.source_entries == 0) return "production's directory shows no entry at all";

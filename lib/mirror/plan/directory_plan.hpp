@@ -41,6 +41,10 @@ struct EntryChanges {
 EntryChanges compare_entries(const DirectoryMap& map, const EntryView& source, const EntryView* target,
                              const std::vector<bool>& unchanged, std::optional<std::size_t> kept_by_name);
 
+// DR keeps what it has of a field that it needs; the other fields follow. But for passwords: who has none on
+// production was locked out there.
+void keep_required(const DirectoryMap& map, EntryChanges& changes);
+
 // The guard: "" or why deletions wait for an operator. An empty directory and the count are judged always,
 // shares only when more than five entries would go.
 struct DirectoryCounts {
