@@ -80,6 +80,7 @@ Task<void> end_planning(Pool& pool, PlanId plan) {
 Task<bool> begin_applying(Pool& pool, PlanId plan, std::string map_hash, bool allow_mass_delete,
                           std::string released_by) {
   co_return co_await transact(pool, [&](Transaction& tx) {
+    tx.of_a_pass = true;
     const auto rows = tx.exec_params(
         "update directory_plan p set state = 'applying' where id = $1 and state in ('planned', 'applied') "
         "and "
@@ -115,6 +116,7 @@ bool may_send(Transaction& tx, const Sender& sender) {
 Task<std::optional<std::vector<ChangeRow>>> take_changes(Pool& pool, Sender sender, std::string kind,
                                                          std::size_t limit) {
   co_return co_await transact(pool, [&](Transaction& tx) {
+    tx.of_a_pass = true;
     std::optional<std::vector<ChangeRow>> out;
     if (!may_send(tx, sender)) return out;
     const std::string order = kind == "delete" ? "length(c.target_dn) desc" : "length(c.new_dn)";
@@ -132,6 +134,7 @@ Task<std::optional<std::vector<ChangeRow>>> take_changes(Pool& pool, Sender send
 
 Task<bool> permit_again(Pool& pool, Sender sender, std::vector<ChangeId> changes) {
   co_return co_await transact(pool, [&](Transaction& tx) {
+    tx.of_a_pass = true;
     if (!may_send(tx, sender)) return false;
     ArrayText ids;
     for (const auto id : changes) ids.add(static_cast<std::int64_t>(id));
@@ -171,6 +174,7 @@ Task<std::vector<ChangeRow>> planned_renames(Pool& pool, PlanId plan) {
 
 Task<PlanEnd> end_plan(Pool& pool, PlanId plan, bool applied) {
   co_return co_await transact(pool, [&](Transaction& tx) {
+    tx.of_a_pass = true;
     if (applied)
       tx.exec_params(
           "update directory_plan p set state = case when exists (select 1 from directory_change c where "

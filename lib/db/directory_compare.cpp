@@ -162,9 +162,10 @@ class Compare {
         : what_.deletions == "disable"
             ? "p.target_uuid is not null and (p.state = 'active' or " + due + " or " + has_password + ")"
             : "false";
-    const std::string kind = what_.deletions == "disable" ? "case when p.state = 'disabled' and " + due +
-                                                                " then 'delete' else 'disable' end"
-                                                          : "'delete'";
+    const std::string kind = what_.deletions == "disable"
+                                 ? "case when p.target_uuid is null or (p.state = 'disabled' and " + due +
+                                       ") then 'delete' else 'disable' end"
+                                 : "'delete'";
     exec(
         "insert into directory_change (plan_id, kind, key, source_uuid, target_uuid, target_dn, target_csn, "
         "known_fields, drift) select :plan, " +
@@ -189,11 +190,18 @@ class Compare {
         "t.side = 't' and t.uuid = a.uuid join directory_pair p on p.link_id = :link and p.target_uuid = "
         "t.uuid join directory_image s on s.link_id = :link and s.side = 's' and s.name_hash = t.name_hash "
         "where a.side = 't' and not exists (select 1 from unclear q where q.side = 's' and q.uuid = s.uuid) "
-        "and not exists (select 1 from unclear q where q.side = 't' and q.uuid = t.uuid)");
+        "and not exists (select 1 from unclear q where q.side = 't' and q.uuid = t.uuid) and not exists "
+        "(select 1 from unclear q where q.side = 's' and q.uuid = p.source_uuid)");
   }
 
   // Who is whose partner; of the equal ones also as what they are equal.
   void remember() {
+    // Whoever is back is disabled no more, whatever becomes of his values: his time starts anew when he
+    // leaves again.
+    exec(
+        "update directory_pair p set state = 'active', disabled_at = null from pairing x where p.link_id = "
+        ":link "
+        "and p.state = 'disabled' and p.source_uuid = x.source_uuid and p.target_uuid = x.target_uuid");
     exec(
         "delete from directory_pair p using pairing x where not x.known and p.link_id = :link and "
         "p.source_uuid = x.source_uuid and p.target_uuid <> x.target_uuid");
@@ -266,7 +274,8 @@ class Compare {
                       .as<std::int64_t>();
     const auto last = exec(
         "select source_entries, target_entries from directory_plan where link_id = :link and id < :plan and "
-        "source_complete and target_complete and (guard = '' or guard_released_by <> '') order by id desc "
+        "source_complete and target_complete and judged and (guard = '' or guard_released_by <> '') order by "
+        "id desc "
         "limit "
         "1");
     if (!last.empty()) {
@@ -284,6 +293,7 @@ class Compare {
 
 Task<Compared> compare_images(Pool& pool, CompareWhat what) {
   co_return co_await transact(pool, [&](Transaction& tx) {
+    tx.of_a_pass = true;
     const Compared out = Compare(tx, what).run();
     tx.exec_params(
         "update directory_plan set source_entries = $2, target_entries = $3, source_complete = $4, "
@@ -313,6 +323,7 @@ Task<std::string> emptied_fields(Pool& pool, PlanId plan, std::int64_t count, st
 
 Task<void> hold_changes(Pool& pool, PlanId plan, Judged judged) {
   co_await transact(pool, [&](Transaction& tx) {
+    tx.of_a_pass = true;
     const auto id = static_cast<std::int64_t>(plan);
     const std::string guard = clean_text(
         judged.removals + (judged.removals.empty() || judged.emptied.empty() ? "" : "; ") + judged.emptied);

@@ -37,6 +37,7 @@ void remove(Transaction& tx, LinkId link, Side side, const std::vector<std::stri
 
 Task<PlanId> begin_plan(Pool& pool, RunId run, LinkId link, std::string map_hash) {
   co_return co_await transact(pool, [&](Transaction& tx) {
+    tx.of_a_pass = true;
     tx.exec_params("delete from directory_member m using run r where r.id = m.run_id and r.link_id = $1",
                    num(link));
     tx.exec_params(

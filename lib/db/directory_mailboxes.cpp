@@ -62,7 +62,8 @@ class Mailboxes {
     constexpr std::int64_t k_few = 5;
     const std::string gone =
         "m.link_id = {0} and m.origin = 'directory' and not m.left_directory and not exists (select 1 from "
-        "member x where x.mailbox = m.name) and not exists (select 1 from member x where x.before = m.name)";
+        "member x where x.mailbox = m.name and x.before in ('', m.name)) and not exists (select 1 from "
+        "member x where x.before = m.name)";
     const auto leaving = exec("select count(*) from mailbox m where " + gone)[0][0].as<std::int64_t>();
     const auto all =
         exec(
@@ -121,9 +122,10 @@ Task<MailboxesFromDirectory> mailboxes_from_directory(Pool& pool, RunId run, Lin
                                                       std::int64_t percent) {
   co_return co_await transact(pool, [&](Transaction& tx) {
     Mailboxes work(tx, run, link);
+    // Who left first: the name may be another one's already.
+    work.leave(percent);
     work.rename();
     work.add();
-    work.leave(percent);
     work.remember();
     const auto& out = work.out;
     if (out.added + out.renamed + out.back + out.gone == 0) return out;

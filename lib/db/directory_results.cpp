@@ -9,10 +9,12 @@ namespace {
 // Results as a table that statements join.
 const char* const k_results =
     "unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::text[], "
-    "$8::text[]) x(id, state, code, detail, target_uuid, source_fields, before, after)";
+    "$8::text[], $9::text[], $10::text[]) x(id, state, code, detail, target_uuid, source_fields, before, "
+    "after, "
+    "target_dn, new_dn)";
 
 struct Columns {
-  ArrayText ids, states, codes, details, uuids, fields, before, after;
+  ArrayText ids, states, codes, details, uuids, fields, before, after, target_dns, new_dns;
   explicit Columns(const std::vector<ChangeResult>& results) {
     for (const auto& r : results) {
       ids.add(static_cast<std::int64_t>(r.row.id));
@@ -23,6 +25,8 @@ struct Columns {
       fields.add_octets(r.source_fields.data(), r.source_fields.size());
       before.add(std::string_view(r.before));
       after.add(std::string_view(r.after));
+      target_dns.add(std::string_view(r.row.target_dn));
+      new_dns.add(std::string_view(r.row.new_dn));
     }
   }
 };
@@ -33,18 +37,21 @@ Task<void> save_results(Pool& pool, RunId run, LinkId link, PlanId plan, std::st
                         std::vector<ChangeResult> results) {
   if (results.empty()) co_return;
   co_await transact(pool, [&](Transaction& tx) {
+    tx.of_a_pass = true;
     const Columns c(results);
     tx.exec(
         "create temp table result on commit drop as select null::bigint as id, ''::text as state, "
         "''::text as code, ''::text as detail, ''::text as target_uuid, ''::bytea as source_fields, "
-        "''::text as before, ''::text as after limit 0");
+        "''::text as before, ''::text as after, ''::text as target_dn, ''::text as new_dn limit 0");
     // Not prepared: the temporary table is another one each time.
     tx.pqxx::work::exec_params(std::string("insert into result select * from ") + k_results, c.ids.done(),
                                c.states.done(), c.codes.done(), c.details.done(), c.uuids.done(),
-                               c.fields.done(), c.before.done(), c.after.done());
+                               c.fields.done(), c.before.done(), c.after.done(), c.target_dns.done(),
+                               c.new_dns.done());
     tx.exec(
         "update directory_change c set state = r.state, code = r.code, detail = r.detail, target_uuid = "
-        "r.target_uuid, ended_at = now() from result r where r.id = c.id");
+        "r.target_uuid, target_dn = r.target_dn, new_dn = r.new_dn, ended_at = now() from result r where "
+        "r.id = c.id");
     tx.pqxx::work::exec_params(
         "insert into directory_history (link_id, plan_id, run_id, kind, key, target_uuid, target_dn, new_dn, "
         "drift, before, after, reason) select $1, $2, $3, c.kind, c.key, c.target_uuid, c.target_dn, "

@@ -15,6 +15,7 @@ if __name__ == "__main__":  # as a script, test/ takes the place of test/bench/ 
 import argparse
 import asyncio
 import datetime
+import functools
 import json
 import os
 import random
@@ -30,6 +31,7 @@ from lab.process import LabError, free_port
 from lab.slapd import Slapd
 
 PAGE, CHANGES, SLOW_CHANGES, SLOW_ALONE = 1000, 1000, 640, 32
+AUDIO, AUDIO_COUNTS = 65536, (1000, 5000)
 
 
 def say(text=""):
@@ -176,6 +178,26 @@ class Bench:
             self.note(f"20 ms round trip, window {window}, changes a second", rates[window])
         self.note("20 ms round trip, window / one at a time", rates[self.options.window] / rates[1])
 
+    def audio(self, count):
+        """As many subscribers with 64 KiB of recorded name each: what the first fill and a run after it need of memory."""
+        people = subscribers.make(count, self.options.seed, recorded=0.0)
+        noise = random.Random(self.options.seed)
+        for person in people:
+            person["umRecordedName"] = [noise.randbytes(AUDIO)]
+        self.production = Slapd(self.lab.workdir, "production", self.lab.authority, user="mmprod", maxsize=16 << 30).up(people)
+        self.dr = Slapd(self.lab.workdir, "dr", self.lab.authority, user="mmdr", maxsize=16 << 30).up()
+        self.configure()
+        before = memory(self.mirror.process.pid)["VmRSS"]
+        self.note(f"{count} recorded names of 64 KiB: first fill", self.run())
+        self.note(f"{count} recorded names of 64 KiB: run without a change", self.run())
+        self.note(f"{count} recorded names of 64 KiB: memory above that at rest, MiB", memory(self.mirror.process.pid)["VmHWM"] - before)
+
+    def stop(self):
+        for name in ("production", "dr"):
+            server = self.__dict__.get(name)
+            if server:
+                server.stop()
+
     def table(self):
         lines = ["| figure | median | smallest to largest |", "|---|---|---|"]
         for name, values in self.figures.items():
@@ -195,15 +217,15 @@ def main():
     parser.add_argument("--write", action="store_true", help="into docs/performance-directory.md")
     options = parser.parse_args()
     load = os.getloadavg()[0]
-    with Lab(ROOT / "build", [], fsync=True) as lab, Mirror(lab, build=options.build, test_times=False) as mirror:
-        bench = Bench(options, lab, mirror)
-        try:
-            bench.measure()
-        finally:
-            for name in ("production", "dr"):
-                server = bench.__dict__.get(name)
-                if server:
-                    server.stop()
+    figures = {}
+    for work in (Bench.measure, *(functools.partial(Bench.audio, count=count) for count in AUDIO_COUNTS)):
+        with Lab(ROOT / "build", [], fsync=True) as lab, Mirror(lab, build=options.build, test_times=False) as mirror:
+            bench = Bench(options, lab, mirror)
+            bench.figures = figures
+            try:
+                work(bench)
+            finally:
+                bench.stop()
     table = bench.table()
     say(table)
     if options.write:

@@ -338,6 +338,7 @@ def a_number_that_was_given_out_again_goes_to_who_has_it_now(mirror):
     assert there[gone]["entryUUID"] == uuids[other], "who has the number now is the one who was renamed"
     left, = [number for number, entry in there.items() if entry["entryUUID"] == uuids[gone]]
     assert left.startswith("left-") and "Password" not in there[left], (left, there[left])
+    assert any(row["target_dn"] and "left-" in row["new_dn"] for row in history(mirror, gone) if row["kind"] == "rename"), history(mirror, gone)
     mirror.dr.delete(mirror.dr.dn_of(left))
     assert_equal(mirror)
 
@@ -440,6 +441,20 @@ def a_limit_on_production_is_no_end_of_its_directory(mirror):
         mirror.production.set_limits({})
     run(mirror)
     assert_equal(mirror)
+
+
+@cases.add
+def a_limit_for_one_search_alone_loses_no_change(mirror):
+    """What was seen before the limit ended the first search is read again by pages, changes included."""
+    mirror.production.set_limits({"reader": "size.soft=20 size.hard=20 size.prtotal=unlimited"})
+    try:
+        people = sorted(number for number, entry in mirror.production.snapshot().items() if complete(entry))
+        for number in people:
+            mirror.production.modify(mirror.production.dn_of(number), [("replace", "Misc3", ["by pages"])])
+        run(mirror)
+        assert_equal(mirror)
+    finally:
+        mirror.production.set_limits({})
 
 
 @cases.add

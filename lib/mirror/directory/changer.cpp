@@ -131,6 +131,9 @@ Task<bool> Changer::ensure_parent(ldap::Dn dn, ldap::Dn source_dn, base::BootTim
   const auto parent = dn.parent(), source_parent = source_dn.parent();
   if (parent.depth() <= target_.base.depth() || source_parent.depth() == 0) co_return false;
   const auto entry = co_await ldap::read_entry(*source_.connection, source_parent.text(), {"objectClass"});
+  // One that is mirrored is no container: it comes when its own turn does.
+  if (co_await ldap::read_entry(*source_.connection, source_parent.text(), {"1.1"}, source_.record.filter))
+    co_return false;
   const auto* classes = entry ? entry->find("objectClass") : nullptr;
   if (classes == nullptr) co_return false;
   std::vector<ldap::Attribute> attributes{{"objectClass", classes->values}};
@@ -179,7 +182,7 @@ Task<void> Changer::add(db::ChangeResult& out, base::BootTime permitted) {
   } catch (const base::Failed& failed) {
     if (!target_.connection->usable()) lost_ = failed.failure();
   }
-  out.source_fields = reader_.hashes(after, *name);
+  if (from->first("entryCSN") == out.row.source_csn) out.source_fields = out.row.source_fields;
   out.after = image(out, after, {});
   done(out);
 }
@@ -202,8 +205,16 @@ Task<void> Changer::modify(db::ChangeResult& out, base::BootTime permitted) {
   if (!name) co_return unneeded(out, k_production_changed);
   const auto after = reader_.view(db::Side::source, *from);
   auto fields = fields_of(reader_, out.row.attributes);
+  // What the guard did not judge as emptied is not emptied: an account that may not read a value any more
+  // sees none.
+  const auto may_empty = emptied_of(reader_, out.row.attributes);
+  const auto unjudged = [&](std::size_t i) {
+    return after.fields[i].values.empty() && std::ranges::find(may_empty, i) == may_empty.end();
+  };
+  if (std::ranges::any_of(fields, unjudged)) co_return unneeded(out, k_production_changed);
   std::string csn = out.row.target_csn;
-  bool seen = from->first("entryCSN") == out.row.source_csn && asserts(csn);
+  const bool as_read = from->first("entryCSN") == out.row.source_csn;
+  bool seen = as_read && asserts(csn);
   for (int attempt = 0; attempt < 2; ++attempt) {
     if (!seen) {
       // Not what the plan was made of: both are compared anew.
@@ -214,14 +225,9 @@ Task<void> Changer::modify(db::ChangeResult& out, base::BootTime permitted) {
       auto changes =
           plan::compare_entries(reader_.map(), after, &before, {}, reader_.named_field(*name, after));
       plan::keep_required(reader_.map(), changes);
-      // What the guard did not see when it judged the plan, it has to see first.
-      const auto planned = fields;
       fields.clear();
-      for (const auto& change : changes.fields) {
-        const bool emptied = after.fields[change.field].values.empty();
-        if (!emptied || std::ranges::find(planned, change.field) != planned.end())
-          fields.push_back(change.field);
-      }
+      for (const auto& change : changes.fields)
+        if (!unjudged(change.field)) fields.push_back(change.field);
       out.row.target_dn = to->dn;
       csn = std::string(to->first("entryCSN"));
       out.row.attributes = boost::json::serialize(changes_text(reader_, changes, &before, &after));
@@ -230,7 +236,8 @@ Task<void> Changer::modify(db::ChangeResult& out, base::BootTime permitted) {
     if (!co_await may_send(out, permitted)) co_return;
     const auto outcome = co_await send_modify(out, fields, after, csn);
     if (outcome.ok()) {
-      out.source_fields = reader_.hashes(after, *name);
+      // What both are equal as, is what the reading said; anything else the next reading says.
+      if (as_read) out.source_fields = out.row.source_fields;
       out.after = image(out, after, fields);
       co_return done(out);
     }

@@ -74,9 +74,10 @@ class Details {
       if (!entry) out.state = "unneeded";
       if (!entry) co_return;
     }
-    auto changes = plan::compare_entries(reader_.map(), after, before ? &*before : nullptr,
-                                         EntryReader::unchanged(row.source_fields, row.known_fields),
-                                         before ? reader_.named_field(*name, after) : std::nullopt);
+    auto changes =
+        plan::compare_entries(reader_.map(), after, before ? &*before : nullptr,
+                              EntryReader::unchanged(reader_.hashes(after, *name), row.known_fields),
+                              before ? reader_.named_field(*name, after) : std::nullopt);
     if (!changes.missing.empty()) {
       out.code = "MRD-DIR-003";
       out.detail = missing_words(reader_, changes);

@@ -69,11 +69,13 @@ class Images : public Shelf<db::ImageRow> {
       return std::nullopt;
     }
     auto row = reader_.image(side_, entry);
+    // Two without a UUID and with one key are two, and the compare has to see that.
+    if (row.uuid.starts_with("key:") && rows_[row.uuid].seen) row.uuid = "name:" + row.dn;
     auto& known = rows_[row.uuid];
-    // An entry that moves while it is read by pages may come twice: what was seen last counts.
+    // An entry that moves while it is read by pages may come twice: what was seen last counts. What is stored
+    // changes only when it is put down: a reading may begin anew before that.
     known.seen = true;
     if (known.stored && known.hash == row.row_hash) return std::nullopt;
-    known.hash = row.row_hash;
     return row;
   }
   Task<void> put(std::vector<db::ImageRow> rows) override {
@@ -85,6 +87,7 @@ class Images : public Shelf<db::ImageRow> {
       auto& known = rows_[uuid];
       if (known.stored) replaced.push_back(uuid);
       known.stored = true;
+      known.hash = row.row_hash;
       fresh.push_back(std::move(row));
     }
     changed_ += fresh.size();

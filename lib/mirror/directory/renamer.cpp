@@ -3,10 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <deque>
 #include <map>
 #include <set>
-
-#include "mirror/plan/folder_plan.hpp"
 
 namespace mirror::directory {
 
@@ -39,12 +38,19 @@ class Renamer {
   Task<bool> run() {
     for (auto& row : entangled(co_await db::planned_renames(context_.pool, what_.sender.plan)))
       co_await look(std::move(row));
-    std::vector<plan::RenameStep> wanted;
-    for (const auto& [key, traveller] : by_place_) wanted.push_back({key, reader_.name_key(traveller.goal)});
-    const auto prefix = fmt::format("mm-parked-{}-", what_.sender.plan);
-    for (const auto& step : plan::order_renames(std::move(wanted), prefix)) {
-      co_await go(step, step.to.starts_with(prefix));
-      if (!permitted_) break;
+    std::deque<std::string> ready;
+    for (const auto& [place, traveller] : by_place_) {
+      const auto goal = reader_.name_key(traveller.goal);
+      wanted_.emplace(goal, place);
+      if (!by_place_.contains(goal)) ready.push_back(place);
+    }
+    while (permitted_ && !by_place_.empty()) {
+      // Only circles are left: one of them steps aside.
+      const bool park = ready.empty();
+      const auto place = park ? by_place_.begin()->first : ready.front();
+      if (!park) ready.pop_front();
+      co_await go(place, park);
+      if (permitted_) free_place(place, ready);
     }
     // Who is parked when the permission ends stays parked: the next run knows him by his UUID.
     for (auto& [key, traveller] : by_place_) co_await end(std::move(traveller), "planned");
@@ -97,15 +103,29 @@ class Renamer {
     by_place_.emplace(std::move(place), std::move(t));
   }
 
-  Task<void> go(plan::RenameStep step, bool parked) {
-    const auto found = by_place_.find(step.from);
-    if (found == by_place_.end()) co_return;  // its way ended before
+  // Whoever wants it goes next; when it is not free after all, the server says so.
+  void free_place(const std::string& place, std::deque<std::string>& ready) {
+    const auto next = wanted_.find(place);
+    if (next != wanted_.end() && by_place_.contains(next->second)) ready.push_back(next->second);
+  }
+
+  // The permission is as old as the clock that was read before it.
+  Task<bool> permit(const Traveller& t) {
     co_await changer_.wait_turn();
-    permitted_ = co_await db::permit_again(context_.pool, what_.sender, {found->second.result.row.id});
+    const auto now = context_.clock.now();
+    const bool given = co_await db::permit_again(context_.pool, what_.sender, {t.result.row.id});
+    co_return given&& changer_.is_fresh(now);
+  }
+
+  Task<void> go(std::string place, bool park) {
+    const auto found = by_place_.find(place);
+    if (found == by_place_.end()) co_return;  // its way ended before
+    permitted_ = co_await permit(found->second);
     if (!permitted_) co_return;
     Traveller t = std::move(found->second);
     by_place_.erase(found);
-    const auto to = parked ? with_value(t.at, step.to) : t.goal;
+    const auto aside = fmt::format("mm-parked-{}-{}", what_.sender.plan, ++parked_);
+    const auto to = park ? with_value(t.at, aside) : t.goal;
     std::optional<base::Failed> lost;
     try {
       const auto outcome = co_await changer_.move(t.at, to);
@@ -122,19 +142,26 @@ class Renamer {
       co_await end(std::move(t), "unknown");
       throw base::Failed(*lost);
     }
-    if (!t.result.code.empty())
+    if (!t.result.code.empty()) {
       co_await give_up(std::move(t));
-    else if (parked)
-      by_place_.emplace(step.to, std::move(t));
-    else
+    } else if (park) {
+      auto key = reader_.name_key(to);
+      wanted_[reader_.name_key(t.goal)] = key;
+      by_place_.emplace(std::move(key), std::move(t));
+    } else {
       co_await end(std::move(t), "done");
+    }
   }
 
   // Whoever was moved aside and is not let in goes back to where he was.
   Task<void> give_up(Traveller t) {
     if (reader_.name_key(t.at) != reader_.name_key(t.home)) {
-      const auto outcome = co_await changer_.move(t.at, t.home);
-      if (!outcome.ok()) t.result.detail += fmt::format("; it is under {} now", t.at.text());
+      bool back = co_await permit(t);
+      if (back) back = (co_await changer_.move(t.at, t.home)).ok();
+      if (back)
+        t.at = t.home;
+      else
+        t.result.detail += fmt::format("; it is under {} now", t.at.text());
     }
     co_await end(std::move(t), "refused");
   }
@@ -154,6 +181,8 @@ class Renamer {
   const EntryReader& reader_;
   RenameWhat what_;
   std::map<std::string, Traveller> by_place_;
+  std::map<std::string, std::string> wanted_;  // a name -> the place of who is to have it
+  int parked_ = 0;
   bool permitted_ = true;
 };
 

@@ -31,6 +31,9 @@ using base::Failure;
 struct Suspended {};  // the site stopped mirroring, or another node has the run: it begins anew
 struct Cancelled {};
 
+// Of how values are made canonical and hashed here: another number makes every row anew.
+const std::string k_rules = "1 ";
+
 constexpr auto k_farewell =
     std::chrono::seconds(5);  // for what is under way when the site is being suspended
 
@@ -48,7 +51,7 @@ class Run {
     target_ = std::move(sides.second);
     reader_.emplace(map_,
                     EntryReader::Sides{&source_.schema, &target_.schema, source_.base, target_.base,
-                                       settings_hash() + source_.schema_hash + target_.schema_hash},
+                                       k_rules + settings_hash() + source_.schema_hash + target_.schema_hash},
                     mirror_.mailbox_attribute, base::KeyedHash(*context_.sealer, "directory"));
     require_attributes();
     net::TaskGroup watch(co_await net::asio::this_coro::executor);
@@ -190,6 +193,7 @@ class Run {
     add(mirror_.mailbox_attribute);
     for (const auto& name : mirror_.object_classes) add(name);
     add(mirror_.spelling ? "spelling" : "");
+    add(fmt::format("{} {} {}", mirror_.deletions, mirror_.delete_after.count(), mirror_.remove_foreign));
     const auto digest = base::sha256(text);
     std::string out;
     for (const auto octet : digest) out += fmt::format("{:02x}", octet);

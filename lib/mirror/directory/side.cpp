@@ -14,6 +14,9 @@ namespace {
 using base::Failed;
 using base::Failure;
 
+// The site must be able to stop within ten seconds, also while a server does not answer.
+constexpr std::chrono::milliseconds k_connect{8000};
+
 net::Endpoint endpoint_of(const db::DirectoryRecord& r) {
   net::Endpoint e;
   e.host = r.host;
@@ -71,6 +74,7 @@ ldap::Access access_of(const Context& context, const db::DirectoryRecord& r, std
   access.password = open_password(context, r);
   access.password_without_tls = r.plain_passwords;
   access.silence_limit = context.silence;
+  access.connect_limit = std::min(access.connect_limit, k_connect);
   return access;
 }
 

@@ -119,15 +119,34 @@ json::object image_text(const EntryReader& reader, const plan::EntryView& view,
   return out;
 }
 
-std::vector<std::size_t> fields_of(const EntryReader& reader, const std::string& attributes) {
+namespace {
+
+template <class Wanted>
+std::vector<std::size_t> fields_where(const EntryReader& reader, const std::string& attributes,
+                                      Wanted wanted) {
   std::vector<std::size_t> out;
   const auto parsed = json::parse(attributes);
   for (const auto& item : parsed.as_array()) {
-    const auto& name = item.as_object().at("attribute").as_string();
+    const auto& object = item.as_object();
+    const auto& name = object.at("attribute").as_string();
     for (std::size_t i = 0; i < reader.map().fields.size(); ++i)
-      if (ldap::same_name(reader.map().fields[i].target, {name.data(), name.size()})) out.push_back(i);
+      if (ldap::same_name(reader.map().fields[i].target, {name.data(), name.size()}) && wanted(object))
+        out.push_back(i);
   }
   return out;
+}
+
+}  // namespace
+
+std::vector<std::size_t> fields_of(const EntryReader& reader, const std::string& attributes) {
+  return fields_where(reader, attributes, [](const json::object&) { return true; });
+}
+
+std::vector<std::size_t> emptied_of(const EntryReader& reader, const std::string& attributes) {
+  return fields_where(reader, attributes, [](const json::object& item) {
+    const auto* drift = item.if_contains("drift");
+    return item.contains("emptied") || (drift != nullptr && drift->is_bool() && drift->get_bool());
+  });
 }
 
 json::object before_of(const std::string& attributes) {

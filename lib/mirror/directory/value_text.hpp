@@ -23,5 +23,7 @@ boost::json::object image_text(const EntryReader& reader, const plan::EntryView&
 // The fields a plan's row names, and what it says they were before, by attribute.
 std::vector<std::size_t> fields_of(const EntryReader& reader, const std::string& attributes);
 boost::json::object before_of(const std::string& attributes);
+// Those of them that the plan was judged with as emptied, or that were added on DR by hand.
+std::vector<std::size_t> emptied_of(const EntryReader& reader, const std::string& attributes);
 
 }  // namespace mirror::directory
