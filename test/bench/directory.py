@@ -206,6 +206,22 @@ class Bench:
         return "\n".join(lines)
 
 
+def told(figures):
+    """What the figures mean, and which goals they reach."""
+    median = {name: statistics.median(values) for name, values in figures.items()}
+    goals = (("a run without a change in at most 2.0 times the two bare readers, without a write (the goal is 1.5)",
+              median["run without a change / two bare readers"], lambda value: value <= 2.0),
+             ("1,000 changes at 0.8 or more of the bare writer's rate", median["changes a second, mirrord / bare writer"],
+              lambda value: value >= 0.8),
+             ("at 20 ms round-trip time the window at least 20 times faster than one at a time",
+              median["20 ms round trip, window / one at a time"], lambda value: value >= 20.0))
+    lines = ["", "Two bare readers: ldapsearch over LDAPS by pages of 1,000, production and then DR. The bare writer: as many modifications, the same",
+             "window, one attribute each; mirrord reads production's entry before each of its own. In the first run after a fill all of DR's entries",
+             "are new to PostgreSQL: that is the largest of the runs without a change.", ""]
+    lines += [f"- {'reached' if reached(value) else '**not reached**'}: {what}: {value:.2f}" for what, value, reached in goals]
+    return "\n".join(lines) + "\n"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release")
@@ -231,7 +247,7 @@ def main():
     if options.write:
         text = (f"# The directory mirror at size\n\nMade by `scripts/bench-directory --write`; do not edit. {options.subscribers} subscribers, "
                 f"{options.recorded:.0%} of them with a recorded name, {options.rounds} rounds, {os.cpu_count()} cores, load {load:.1f} at the "
-                f"start, {datetime.date.today()}. Seconds where nothing else is said.\n\n{table}\n")
+                f"start, {datetime.date.today()}. Seconds where nothing else is said.\n\n{table}\n{told(figures)}")
         (ROOT / "docs/performance-directory.md").write_text(text)
 
 
