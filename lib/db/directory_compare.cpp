@@ -7,7 +7,7 @@ namespace mirror::db {
 
 namespace {
 
-// Statements over whole tables are planned with their values: run, link and plan are numbers of ours, written
+// Statements over whole tables are planned with their values: link and plan are numbers of ours, written
 // into the text.
 class Compare {
  public:
@@ -37,7 +37,7 @@ class Compare {
       for (auto at = text.find(mark); at != std::string::npos; at = text.find(mark))
         text.replace(at, mark.size(), std::to_string(number));
     };
-    put(":run", num(what_.run));
+
     put(":link", num(what_.link));
     put(":plan", static_cast<std::int64_t>(what_.plan));
     put(":after", what_.delete_after.count());

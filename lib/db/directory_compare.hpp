@@ -8,7 +8,6 @@
 namespace mirror::db {
 
 struct CompareWhat {
-  RunId run{};
   LinkId link{};
   PlanId plan{};
   bool source_complete = false;

@@ -171,6 +171,11 @@ void allow_query(const Request& request, std::initializer_list<std::string_view>
       throw Problem(422, "MRD-HTTP-001", fmt::format("the query field \"{}\" is not known here", name));
 }
 
+bool flag_member(const json::object& object, std::string_view name) {
+  const auto* value = object.if_contains(name);
+  return value != nullptr && value->is_bool() && value->get_bool();
+}
+
 std::string text_member(const json::object& object, std::string_view name, std::string fallback) {
   const auto* value = object.if_contains(name);
   return value != nullptr && value->is_string() ? std::string(value->get_string()) : fallback;

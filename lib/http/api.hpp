@@ -49,6 +49,7 @@ int int_query(const Request& request, const std::string& name, int fallback, int
 void allow_query(const Request& request,
                  std::initializer_list<std::string_view> names);  // Problem 422 for others
 std::string text_member(const boost::json::object& object, std::string_view name, std::string fallback = {});
+bool flag_member(const boost::json::object& object, std::string_view name);  // false when it is not there
 // Adds "what" and "next_step" from the catalogue to objects with a "code" (or the named member).
 void add_advice(boost::json::value& rows, std::string_view member = "code");
 

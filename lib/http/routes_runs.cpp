@@ -44,11 +44,6 @@ const std::vector<Field>& run_fields() {
   return fields;
 }
 
-bool flag_member(const json::object& body, std::string_view name) {
-  const auto* value = body.if_contains(name);
-  return value != nullptr && value->is_bool() && value->get_bool();
-}
-
 net::Task<Response> create(Api& api, Request& request) {
   const json::object body = read_fields(request.body, run_fields(), true);
   db::NewRun run;

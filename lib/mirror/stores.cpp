@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "mirror/endpoint.hpp"
+
 namespace mirror::engine {
 
 namespace {
@@ -13,22 +15,6 @@ imap::LoginMethod login_method(const std::string& name) {
   if (name == "external") return imap::LoginMethod::external;
   if (name == "scram_sha_256") return imap::LoginMethod::scram_sha_256;
   return imap::LoginMethod::plain_authzid;
-}
-
-net::Endpoint endpoint_of(const db::StoreRecord& record) {
-  net::Endpoint endpoint;
-  endpoint.host = record.host;
-  endpoint.port = static_cast<std::uint16_t>(record.port);
-  endpoint.tls = record.tls == "none"       ? net::TlsMode::none
-                 : record.tls == "starttls" ? net::TlsMode::starttls
-                                            : net::TlsMode::implicit;
-  endpoint.tls_settings.verify = record.tls_verify;
-  endpoint.tls_settings.server_name = record.tls_server_name;
-  endpoint.tls_settings.ca_pem = record.ca_pem;
-  endpoint.tls_settings.pin_sha256 = record.pin_sha256;
-  endpoint.tls_settings.certificate_file = record.certificate_file;
-  endpoint.tls_settings.key_file = record.key_file;
-  return endpoint;
 }
 
 }  // namespace

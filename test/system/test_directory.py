@@ -216,6 +216,32 @@ def numbers_that_change_places_are_renames(mirror):
 
 
 @cases.add
+def two_that_want_one_name_come_to_an_end(mirror):
+    """Entries named by cn, two of which are called alike now: one gets the name, the other is refused and stays where it is."""
+    x, y, z = numbers(mirror, 3)
+    server, cn = mirror.production, dict(zip((x, y, z), ("Trio X", "Trio Y", "Trio Z")))
+    for number, name in cn.items():
+        server.modify(server.dn_of(number), [("replace", "cn", [name]), ("replace", "Misc1", ["trio"])])
+    run(mirror)
+    for store in ("production", "dr"):
+        mirror.ctl("directory", "store", "set", store, "--filter", "(&(objectClass=mmSubscriber)(Misc1=trio))")
+    mirror.ctl("directory", "link", "set", "dr", "--rdn-attribute", "cn")
+    run(mirror, codes=(0,))
+    for number, name in ((y, "Trio W"), (x, "Trio Y"), (z, "Trio Y")):
+        server.modify(server.dn_of(number), [("replace", "cn", [name])])
+    mirror.ctl("directory", "run", codes=(5,), timeout=30)
+    names = {entry["MailboxNumber"][0].decode(): dn for dn, entry in mirror.dr.search(filter="(Misc1=trio)")}
+    assert names[y].startswith("cn=Trio W,") and sorted(names[number].split(",")[0] for number in (x, z)) in (
+        ["cn=Trio Y", "cn=Trio Z"], ["cn=Trio X", "cn=Trio Y"]), names
+    for number, name in cn.items():
+        server.modify(server.dn_of(number), [("replace", "cn", [name])])
+    run(mirror)
+    configure(mirror)
+    run(mirror)
+    assert_equal(mirror)
+
+
+@cases.add
 def one_refused_entry_does_not_stop_the_rest(mirror):
     blocked, other = "66001", "66002"
     # Of another class, so that no reading shows it; it has the name.

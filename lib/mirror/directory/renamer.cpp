@@ -15,6 +15,7 @@ namespace {
 struct Traveller {
   db::ChangeResult result;
   ldap::Dn home, at, goal;
+  bool parked = false;
 };
 
 // The same name with another value in its first attribute; the others are part of who it is.
@@ -45,10 +46,13 @@ class Renamer {
       if (!by_place_.contains(goal)) ready.push_back(place);
     }
     while (permitted_ && !by_place_.empty()) {
-      // Only circles are left: one of them steps aside.
-      const bool park = ready.empty();
-      const auto place = park ? by_place_.begin()->first : ready.front();
-      if (!park) ready.pop_front();
+      // Only circles are left: one of them steps aside, once. Whoever still waits then wants a name that
+      // another
+      // one got: the server's own refusal is the answer.
+      const auto circle = ready.empty() ? in_circle() : by_place_.end();
+      const bool park = circle != by_place_.end();
+      const auto place = park ? circle->first : ready.empty() ? by_place_.begin()->first : ready.front();
+      if (!ready.empty()) ready.pop_front();
       co_await go(place, park);
       if (permitted_) free_place(place, ready);
     }
@@ -103,6 +107,10 @@ class Renamer {
     by_place_.emplace(std::move(place), std::move(t));
   }
 
+  std::map<std::string, Traveller>::iterator in_circle() {
+    return std::ranges::find_if(by_place_, [](const auto& item) { return !item.second.parked; });
+  }
+
   // Whoever wants it goes next; when it is not free after all, the server says so.
   void free_place(const std::string& place, std::deque<std::string>& ready) {
     const auto next = wanted_.find(place);
@@ -145,6 +153,7 @@ class Renamer {
     if (!t.result.code.empty()) {
       co_await give_up(std::move(t));
     } else if (park) {
+      t.parked = true;
       auto key = reader_.name_key(to);
       wanted_[reader_.name_key(t.goal)] = key;
       by_place_.emplace(std::move(key), std::move(t));

@@ -113,7 +113,6 @@ class Run {
       members = co_await read_members(context_, source_, *reader_, run_.id, mirror_.participation_filter);
     if (!context_.gate.open()) throw Suspended();
     db::CompareWhat what;
-    what.run = run_.id;
     what.link = run_.link;
     what.plan = plan_;
     what.source_complete = from.complete;
@@ -194,10 +193,7 @@ class Run {
     for (const auto& name : mirror_.object_classes) add(name);
     add(mirror_.spelling ? "spelling" : "");
     add(fmt::format("{} {} {}", mirror_.deletions, mirror_.delete_after.count(), mirror_.remove_foreign));
-    const auto digest = base::sha256(text);
-    std::string out;
-    for (const auto octet : digest) out += fmt::format("{:02x}", octet);
-    return out;
+    return base::to_hex(base::sha256(text));
   }
 
   // A field that a server does not know would look empty on every entry.

@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "base/digest.hpp"
+#include "mirror/endpoint.hpp"
 
 namespace mirror::directory {
 
@@ -13,25 +14,10 @@ namespace {
 
 using base::Failed;
 using base::Failure;
+using engine::endpoint_of;
 
 // The site must be able to stop within ten seconds, also while a server does not answer.
 constexpr std::chrono::milliseconds k_connect{8000};
-
-net::Endpoint endpoint_of(const db::DirectoryRecord& r) {
-  net::Endpoint e;
-  e.host = r.host;
-  e.port = static_cast<std::uint16_t>(r.port);
-  e.tls = r.tls == "none"       ? net::TlsMode::none
-          : r.tls == "starttls" ? net::TlsMode::starttls
-                                : net::TlsMode::implicit;
-  e.tls_settings.verify = r.tls_verify;
-  e.tls_settings.server_name = r.tls_server_name;
-  e.tls_settings.ca_pem = r.ca_pem;
-  e.tls_settings.pin_sha256 = r.pin_sha256;
-  e.tls_settings.certificate_file = r.certificate_file;
-  e.tls_settings.key_file = r.key_file;
-  return e;
-}
 
 // "host:port"; an address of IPv6 has brackets.
 std::optional<net::Endpoint> other_endpoint(const db::DirectoryRecord& r, std::string_view address) {
