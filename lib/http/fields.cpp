@@ -59,20 +59,26 @@ std::string wrong_word(const Field& field, const std::string& word) {
   return "must be one of: " + join(field.words) + (near ? fmt::format("; did you mean \"{}\"?", *near) : "");
 }
 
+// How a server is reached: of a store and of its directory alike.
+std::vector<Field> endpoint_fields() {
+  std::vector<Field> out;
+  out.push_back(text("host", nullptr, 253));
+  out.push_back(integer("port", nullptr, 1, 65535));
+  out.push_back(choice("tls", {"none", "implicit", "starttls"}, "implicit"));
+  out.push_back(boolean("tls_verify", true));
+  out.push_back(text("tls_server_name", "", 253));
+  out.push_back(text("ca_pem", "", 262144));
+  out.push_back(text("pin_sha256", "", 128));
+  out.push_back(text("certificate_file", ""));
+  out.push_back(text("key_file", ""));
+  return out;
+}
+
 }  // namespace
 
 const std::vector<Field>& store_fields() {
   static const std::vector<Field> fields = [] {
-    std::vector<Field> out;
-    out.push_back(text("host", nullptr, 253));
-    out.push_back(integer("port", nullptr, 1, 65535));
-    out.push_back(choice("tls", {"none", "implicit", "starttls"}, "implicit"));
-    out.push_back(boolean("tls_verify", true));
-    out.push_back(text("tls_server_name", "", 253));
-    out.push_back(text("ca_pem", "", 262144));
-    out.push_back(text("pin_sha256", "", 128));
-    out.push_back(text("certificate_file", ""));
-    out.push_back(text("key_file", ""));
+    std::vector<Field> out = endpoint_fields();
     out.push_back(text("profile", "generic", 64));
     out.push_back(choice("login_method",
                          {"plain_authzid", "master_user", "own_password", "external", "scram_sha_256"},
@@ -103,16 +109,7 @@ const std::vector<Field>& link_fields() {
 
 const std::vector<Field>& directory_fields() {
   static const std::vector<Field> fields = [] {
-    std::vector<Field> out;
-    out.push_back(text("host", nullptr, 253));
-    out.push_back(integer("port", nullptr, 1, 65535));
-    out.push_back(choice("tls", {"none", "implicit", "starttls"}, "implicit"));
-    out.push_back(boolean("tls_verify", true));
-    out.push_back(text("tls_server_name", "", 253));
-    out.push_back(text("ca_pem", "", 262144));
-    out.push_back(text("pin_sha256", "", 128));
-    out.push_back(text("certificate_file", ""));
-    out.push_back(text("key_file", ""));
+    std::vector<Field> out = endpoint_fields();
     out.push_back(texts("other_addresses", json::array{}));
     out.push_back(choice("bind_method", {"simple", "external"}, "simple"));
     out.push_back(text("bind_dn", ""));
