@@ -56,11 +56,13 @@ Task<base::UidSet> maybe_unmapped(Pass& pass, const FolderWork& folder, const Ca
 Task<Wanted> read_wanted(Pass& pass, FolderWork& folder, const Candidates& present,
                          const std::vector<db::Intent>& intents) {
   Wanted wanted;
-  base::UidSet to_read = folder.row.memory ? co_await maybe_unmapped(pass, folder, present) : base::UidSet{};
+  const bool gone = folder.source.name.empty();  // nothing to read there: the ledger alone knows
+  base::UidSet to_read =
+      folder.row.memory && !gone ? co_await maybe_unmapped(pass, folder, present) : base::UidSet{};
   for (const auto& intent : intents)
     if (intent.state == "open") {
       wanted.intents[intent.source] = intent;
-      if (folder.row.memory) to_read.add(intent.source);
+      if (folder.row.memory && !gone) to_read.add(intent.source);
     }
   if (!folder.row.memory)
     for (const auto uid : folder.plan.copy) to_read.add(uid);

@@ -40,17 +40,6 @@ bool wanted(const Pass& pass, const imap::Folder& folder) {
          plan::in_scope(folder.name, pass.link->folder_include, pass.link->folder_exclude);
 }
 
-plan::FolderRow plan_row(const db::FolderRecord& record) {
-  return {record.id,
-          record.source_name,
-          record.target_name,
-          record.source_uidvalidity,
-          record.source_uidnext,
-          record.mailboxid,
-          record.mapped,
-          record.subscribed};
-}
-
 bool is_greetings(const Pass& pass, const std::string& name) {
   const auto& masks = pass.source.store().profile.greeting_folders;
   return std::any_of(masks.begin(), masks.end(),
@@ -168,6 +157,17 @@ Task<void> add_fresh(Pass& pass, const plan::FolderPlan& plan) {
 
 }  // namespace
 
+plan::FolderRow plan_row(const db::FolderRecord& record) {
+  return {record.id,
+          record.source_name,
+          record.target_name,
+          record.source_uidvalidity,
+          record.source_uidnext,
+          record.mailboxid,
+          record.mapped,
+          record.subscribed};
+}
+
 plan::NameRules name_rules(const Pass& pass, const plan::ListedFolder& folder) {
   plan::NameRules rules;
   rules.source_delimiter = folder.delimiter;
@@ -192,7 +192,7 @@ Task<void> gather_folders(Pass& pass) {
   if (!target) throw base::Failed(target.error());
 
   std::vector<plan::FolderRow> rows;
-  std::map<base::FolderId, db::FolderRecord> by_id;
+  RecordsById by_id;
   for (const auto& record : pass.records) {
     rows.push_back(plan_row(record));
     by_id[record.id] = record;
@@ -222,10 +222,8 @@ Task<void> gather_folders(Pass& pass) {
 
   plan::FolderPlan plan = plan::plan_folders(rows, in_scope);
   co_await confirm_renames(pass, plan);
-  std::vector<FolderPair> pairs;
-  for (const auto& [row, folder] : plan.kept) pairs.emplace_back(by_id.at(row.id), folder);
-  if (co_await settle_renames(pass, plan, pairs, by_id)) plan.renamed.clear();
-  for (auto& [record, folder] : pairs) {
+  plan::follow_parents(plan);
+  for (auto& [record, folder] : co_await settle_renames(pass, plan, by_id)) {
     FolderWork work;
     work.row = std::move(record);
     work.row.greetings = is_greetings(pass, folder.name);

@@ -39,56 +39,26 @@ Task<bool> confirm_rename(Pass& pass, const plan::RenameCandidate& candidate) {
   co_return reply.ok() && agree > 0 && differ == 0;
 }
 
-constexpr std::string_view k_parked = "mirrord-rename-";
-
-// Where a record's folder is now: a rename sent before a crash may be done, or stand half-way under a parked
-// name.
-std::string current_target_name(const Pass& pass, const db::FolderRecord& record, const std::string& wanted) {
-  const auto is_it = [&](const plan::ListedFolder& f) {
-    return f.selectable && base::raw(record.target_uidvalidity) != 0 &&
-           f.uidvalidity == record.target_uidvalidity && f.uidnext >= record.target_uidnext;
-  };
-  const auto* there = find_on_target(pass, record.target_name);
-  if (there != nullptr && is_it(*there)) return record.target_name;
-  if (const auto* moved = find_on_target(pass, wanted); moved != nullptr && is_it(*moved)) return wanted;
-  for (const auto& folder : pass.on_target)
-    if (folder.name.starts_with(k_parked) && is_it(folder)) return folder.name;
-  return record.target_name;
-}
-
-struct Confirmed {
-  db::FolderRecord record;
-  plan::ListedFolder now;
-  std::string to;
+// The step that was refused, and how; nullopt: all of them are done.
+struct RefusedRename {
+  plan::RenameStep step;
+  imap::Reply reply;
 };
 
-// A vanished folder whose name on the target is the goal of a rename makes room first.
-std::vector<db::FolderRename> make_room(plan::FolderPlan& plan, const std::set<std::string>& goals,
-                                        std::vector<plan::RenameStep>& steps) {
-  std::vector<db::FolderRename> moved;
-  for (auto& row : plan.vanished) {
-    if (!goals.contains(row.target_name)) continue;
-    const std::string holding = holding_name(row.id);
-    steps.push_back({row.target_name, holding});
-    row.target_name = holding;
-    row.source_name = holding;  // its old name belongs to another folder now
-    moved.push_back({row.id, holding, holding});
-  }
-  return moved;
-}
-
-Task<bool> run_renames(Pass& pass, std::vector<plan::RenameStep> steps, base::FolderId first) {
+Task<std::optional<RefusedRename>> run_renames(Pass& pass, std::vector<plan::RenameStep> steps,
+                                               base::FolderId first) {
   const auto parked = fmt::format("{}{}-", k_parked, pass.fence.epoch);
   for (const auto& step : plan::order_renames(std::move(steps), parked, pass.target_delimiter)) {
-    if (!co_await rename_on_target(pass, first, step)) co_return false;
+    const auto reply = co_await rename_on_target(pass, first, step);
+    if (!reply.ok()) co_return RefusedRename{step, reply};
     move_on_target(pass, step);
   }
-  co_return true;
+  co_return std::nullopt;
 }
 
-std::vector<Confirmed> with_names(const Pass& pass, const plan::FolderPlan& plan,
-                                  const std::map<base::FolderId, db::FolderRecord>& records) {
-  std::vector<Confirmed> confirmed;
+std::vector<ConfirmedRename> with_names(const Pass& pass, const plan::FolderPlan& plan,
+                                        const RecordsById& records) {
+  std::vector<ConfirmedRename> confirmed;
   std::set<std::string> used;
   for (const auto& [row, folder] : plan.kept) used.insert(row.target_name);
   for (const auto& candidate : plan.renamed) {
@@ -99,24 +69,39 @@ std::vector<Confirmed> with_names(const Pass& pass, const plan::FolderPlan& plan
   return confirmed;
 }
 
+// A name that the server refuses for good, whoever asks (another program's folder, or one that cannot be
+// selected and has inferiors): what was to be renamed to it is copied instead, and then goes where it is.
+bool give_up_rename(plan::FolderPlan& plan, const std::vector<ConfirmedRename>& confirmed,
+                    const RefusedRename& refused) {
+  if (refused.reply.code != "ALREADYEXISTS" && refused.reply.code != "CANNOT") return false;
+  const auto one = std::find_if(confirmed.begin(), confirmed.end(),
+                                [&](const auto& c) { return c.to == refused.step.to; });
+  if (one == confirmed.end()) return false;
+  const auto candidate = std::find_if(plan.renamed.begin(), plan.renamed.end(),
+                                      [&](const auto& c) { return c.row.id == one->record.id; });
+  std::vector<plan::RenameCandidate> rejected{*candidate};
+  plan.renamed.erase(candidate);
+  plan::reject_renames(plan, std::move(rejected));
+  return true;
+}
+
 }  // namespace
 
-Task<bool> rename_on_target(Pass& pass, base::FolderId folder, const plan::RenameStep& rename) {
+Task<imap::Reply> rename_on_target(Pass& pass, base::FolderId folder, const plan::RenameStep& rename) {
   const auto step =
       co_await pass.open_step(folder, "folder.rename", fmt::format("{{\"to_folder_id\": {}}}", folder));
   base::fault_point("folder.rename");
   co_await pass.ensure_permitted();
-  const auto reply = co_await pass.target->rename(rename.from, rename.to);
+  auto reply = co_await pass.target->rename(rename.from, rename.to);
   if (!reply.ok()) {
     co_await db::close_step(pass.world.pool, step);
-    pass.note(imap::failure_of(reply, "RENAME", rename.from));
-    co_return false;
+    co_return reply;
   }
   base::fault_point("folder.renamed");
   std::vector<db::FolderChange> renamed;
   renamed.push_back({"folder.renamed_on_target", rename.to, rename.from, rename.to});
   co_await db::save_folder_changes(pass.world.pool, pass.fence, step, std::move(renamed));
-  co_return true;
+  co_return reply;
 }
 
 void move_on_target(Pass& pass, const plan::RenameStep& step) {
@@ -130,40 +115,39 @@ void move_on_target(Pass& pass, const plan::RenameStep& step) {
 }
 
 Task<void> confirm_renames(Pass& pass, plan::FolderPlan& plan) {
-  for (auto& candidate : std::exchange(plan.renamed, {})) {
-    if (co_await confirm_rename(pass, candidate))
-      plan.renamed.push_back(candidate);
-    else
-      plan::reject_rename(plan, candidate);
-  }
+  std::vector<plan::RenameCandidate> rejected;
+  for (auto& candidate : std::exchange(plan.renamed, {}))
+    (co_await confirm_rename(pass, candidate) ? plan.renamed : rejected).push_back(candidate);
+  plan::reject_renames(plan, std::move(rejected));
 }
 
-Task<bool> settle_renames(Pass& pass, plan::FolderPlan& plan, std::vector<FolderPair>& pairs,
-                          const std::map<base::FolderId, db::FolderRecord>& records) {
-  auto confirmed = with_names(pass, plan, records);
-  if (pass.dry_run) pass.counts.folders_renamed += confirmed.size();
-  if (confirmed.empty() || pass.dry_run) co_return true;
-  std::vector<plan::RenameStep> steps;
-  std::set<std::string> goals;
-  for (const auto& one : confirmed) {
-    steps.push_back({current_target_name(pass, one.record, one.to), one.to});
-    goals.insert(one.to);
+Task<std::vector<FolderPair>> settle_renames(Pass& pass, plan::FolderPlan& plan, RecordsById& records) {
+  std::vector<FolderPair> pairs;
+  for (;;) {
+    const auto confirmed = with_names(pass, plan, records);
+    if (pass.dry_run) {
+      pass.counts.folders_renamed += confirmed.size();
+      plan.renamed.clear();
+      break;
+    }
+    const auto input = moves_of(pass, plan, confirmed, records);
+    const auto moves = plan::plan_moves(input, holding_name, pass.target_delimiter);
+    const auto refused = co_await run_renames(
+        pass, moves.steps, confirmed.empty() ? base::FolderId{} : confirmed.front().record.id);
+    if (refused && give_up_rename(plan, confirmed, *refused)) continue;
+    if (refused) {
+      pass.note(imap::failure_of(refused->reply, "RENAME", refused->step.from));
+      leave_as_they_are(pass, plan, input);
+      break;
+    }
+    co_await save_names(pass, plan, records, moves.changes);
+    pass.counts.folders_renamed += confirmed.size();
+    for (const auto& one : confirmed) pairs.emplace_back(records.at(one.record.id), one.now);
+    plan.renamed.clear();
+    break;
   }
-  for (const auto& [row, folder] : plan.kept) steps.push_back({row.target_name, row.target_name});
-  auto changes = make_room(plan, goals, steps);
-  // A rename that fails leaves these folders alone for now; what was done is found by the next pass.
-  if (!co_await run_renames(pass, std::move(steps), confirmed.front().record.id)) co_return false;
-  pass.counts.folders_renamed += confirmed.size();
-  for (const auto& one : confirmed) changes.push_back({one.record.id, one.now.name, one.to});
-  base::fault_point("folder.names_saved");
-  co_await db::rename_folders(pass.world.pool, pass.fence, std::move(changes));
-  for (auto& one : confirmed) {
-    one.record.source_name = one.now.name;
-    one.record.target_name = one.to;
-    one.record.source_status.clear();
-    pairs.emplace_back(std::move(one.record), one.now);
-  }
-  co_return true;
+  for (const auto& [row, folder] : plan.kept) pairs.emplace_back(records.at(row.id), folder);
+  co_return pairs;
 }
 
 }  // namespace mirror::engine

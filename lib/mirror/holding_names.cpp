@@ -44,10 +44,13 @@ std::vector<const db::FolderRecord*> owners_of(const Pass& pass, const imap::Fol
 // A folder that stays under its holding name for now is not made anew meanwhile: its messages would be on the
 // target twice.
 Task<void> give_back(Pass& pass, const db::FolderRecord& record, plan::RenameStep back) {
-  if (co_await rename_on_target(pass, record.id, back))
+  const auto reply = co_await rename_on_target(pass, record.id, back);
+  if (reply.ok()) {
     move_on_target(pass, back);
-  else
-    pass.away.insert(record.target_name);
+    co_return;
+  }
+  pass.note(imap::failure_of(reply, "RENAME", back.from));
+  pass.away.insert(record.target_name);
 }
 
 }  // namespace

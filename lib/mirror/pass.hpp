@@ -128,6 +128,9 @@ Task<void> plan_vanished(Pass& pass);
 Task<void> remove_vanished(Pass& pass);
 // look.cpp: EXAMINE and SELECT, views, plan. false: the folder is left for later.
 Task<bool> look_at(Pass& pass, FolderWork& folder, bool complete);
+// ... of a folder that is gone from the source: SELECT on the target, and in its plan what the map does not
+// know. false: there is no such folder. Throws base::Failed when it cannot be read.
+Task<bool> look_for_strangers(Pass& pass, FolderWork& folder);
 Task<bool> source_grew(Pass& pass);
 // witness.cpp: after a complete look, whether either side holds other messages than the map says
 Task<bool> holds_others(Pass& pass, const FolderWork& folder);

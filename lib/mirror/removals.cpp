@@ -4,7 +4,7 @@
 
 #include "db/arrivals.hpp"
 #include "db/guard.hpp"
-#include "mirror/pass.hpp"
+#include "mirror/folder_steps.hpp"
 
 namespace mirror::engine {
 
@@ -124,6 +124,12 @@ Task<void> remove_from(Pass& pass, Doomed& doomed, std::uint64_t& counted) {
   if (doomed.rows.empty()) co_return;
   if (pass.dry_run) {
     pass.counts.removed += doomed.rows.size();
+    co_return;
+  }
+  if (co_await gone_from_target(pass, folder.row.target_name)) {
+    std::vector<db::RemovalResult> lost;
+    for (const auto& row : doomed.rows) lost.push_back({row.source, row.target});
+    co_await db::save_lost(pass.world.pool, pass.fence, doomed.key, folder.row.target_name, std::move(lost));
     co_return;
   }
   if (!co_await select_for_removal(pass, folder)) co_return;

@@ -18,16 +18,28 @@ bool has_children(const Pass& pass, const std::string& name) {
 }
 
 // Law 5: a LIST without it is not enough; the folder itself has to say that it does not exist.
-Task<bool> really_gone(Pass& pass, const plan::FolderRow& row) {
-  const auto status = co_await pass.source->status(row.source_name);
+Task<bool> says_it_is_gone(imap::Session& session, const std::string& name) {
+  const auto status = co_await session.status(name);
   if (status) co_return false;
   const auto code = status.error().code();
   if (code == "MRD-IMAP-016") co_return true;
   // A server without response codes: a second complete LIST that still does not name it.
   if (code != "MRD-IMAP-004" && code != "MRD-IMAP-025") co_return false;
-  const auto listed = co_await pass.source->list(false);
+  const auto listed = co_await session.list(false);
   co_return listed&& std::none_of(listed->begin(), listed->end(),
-                                  [&](const auto& f) { return f.name == row.source_name && f.selectable(); });
+                                  [&](const auto& f) { return f.name == name && f.selectable(); });
+}
+
+// A send that was not recorded before the folder went is ours all the same: the ledger names it.
+Task<void> adopt_what_was_sent(Pass& pass, FolderWork& folder) {
+  if (pass.dry_run) co_return;
+  try {
+    if (co_await look_for_strangers(pass, folder)) co_await adopt(pass, folder);
+  } catch (const base::Failed& failed) {
+    const auto scope = failed.failure().scope();
+    if (scope == base::Scope::store || scope == base::Scope::process || scope == base::Scope::mailbox) throw;
+    pass.note(failed.failure());
+  }
 }
 
 // Should it not succeed, the next pass finds the folder under its holding name.
@@ -90,6 +102,11 @@ Task<void> report_left(Pass& pass, const db::FolderRecord& record) {
 
 }  // namespace
 
+Task<bool> gone_from_target(Pass& pass, const std::string& name) {
+  if (find_on_target(pass, name) != nullptr || pass.away.contains(name)) co_return false;
+  co_return co_await says_it_is_gone(*pass.target, name);
+}
+
 Task<void> plan_vanished(Pass& pass) {
   if (pass.vanished.empty()) co_return;
   const auto records = co_await db::load_folders(pass.world.pool, pass.item.mailbox);
@@ -99,13 +116,14 @@ Task<void> plan_vanished(Pass& pass) {
         std::find_if(records.begin(), records.end(), [&](const auto& r) { return r.id == row.id; });
     if (record == records.end()) continue;
     // Nobody can delete INBOX (RFC 9051 6.3.5).
-    if (plan::is_inbox(row.source_name) || !co_await really_gone(pass, row)) {
+    if (plan::is_inbox(row.source_name) || !co_await says_it_is_gone(*pass.source, row.source_name)) {
       pass.note(Failure("MRD-MIR-024", record->source_name));
       continue;
     }
     gone.push_back(row);
     FolderWork folder;
     folder.row = *record;
+    co_await adopt_what_was_sent(pass, folder);
     for (const auto& mapped : co_await db::load_rows(pass.world.pool, folder.key()))
       folder.removals.push_back({mapped.source, mapped.target});
     co_await find_orphans(pass, folder);
@@ -134,7 +152,7 @@ Task<void> remove_vanished(Pass& pass) {
     // again.
     const bool holds_ours = record->mapped > 0 || !record->orphans.empty();
     if (holds_ours && (!record->held.empty() || pass.counts.held > 0)) continue;
-    if (holds_ours || !co_await really_gone(pass, row)) {
+    if (holds_ours || !co_await says_it_is_gone(*pass.source, row.source_name)) {
       pass.note(Failure("MRD-MIR-013", record->source_name));
       continue;
     }

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Folders under fire: `before` is mirrored in peace, `changes` is what the broken pass has to do.
 
-A chain of renames, two folders that exchange their names, a parent with children, one deleted and made anew under its name in
-the same second, one that goes with its children, and messages that were moved between them.
+A chain of renames, two folders that exchange their names, a parent with children (one of which is deleted, one made anew, and
+one empty), one deleted and made anew under its name in the same second, one that goes with its children, and messages that were moved between them.
 """
 
 import random
@@ -10,7 +10,8 @@ import random
 from lab import samples
 
 # Each with messages of its own; production is a Maildir, so "." separates.
-FILLED = ("One", "Two", "Three", "Left", "Right", "Parent", "Parent.child", "Parent.child.grandchild", "Same", "Doomed", "Doomed.below")
+FILLED = ("One", "Two", "Three", "Left", "Right", "Parent", "Parent.child", "Parent.child.grandchild", "Same", "Doomed", "Doomed.below",
+          "Parent.goes", "Parent.again")
 
 
 def _append(client, folder, *seeds):
@@ -22,7 +23,8 @@ def before(client):
     for name in FILLED:
         client.command(f"CREATE {name}")
         _append(client, name, f"{name} 1", f"{name} 2")
-    client.command("CREATE Empty")
+    for name in ("Empty", "Parent.empty", "Parent.empty goes"):
+        client.command(f'CREATE "{name}"')
 
 
 def changes(client):
@@ -30,6 +32,10 @@ def changes(client):
                      ("Left", "Aside"), ("Right", "Left"), ("Aside", "Right"),
                      ("Parent", "Moved parent"), ("Empty", "One")):
         client.command(f'RENAME "{old}" "{new}"')
+    for name in ("goes", "empty goes", "again"):
+        client.command(f'DELETE "Moved parent.{name}"')
+    client.command('CREATE "Moved parent.again"')
+    _append(client, "Moved parent.again", "Parent.again 2", "again")
     client.command("DELETE Same")
     client.command("CREATE Same")
     _append(client, "Same", "Same 1", "Same 3")  # one of the old folder's messages is in the new one as well

@@ -6,6 +6,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 
 namespace mirror::test {
@@ -20,7 +21,7 @@ class NameShelf {
   // What the server would say no to; nullopt when it was done.
   std::optional<std::string> rename(const std::string& from, const std::string& to) {
     if (!folders_.contains(from)) return from + " does not exist";
-    if (folders_.contains(to)) return to + " exists";
+    if (folders_.contains(to) || superiors_.contains(to)) return to + " exists";
     if (below(to, from)) return to + " is below " + from;
     std::map<std::string, int> moved;
     for (auto it = folders_.begin(); it != folders_.end();) {
@@ -33,15 +34,23 @@ class NameShelf {
     }
     for (const auto& [name, identity] : moved)
       if (!folders_.emplace(name, identity).second) return name + " exists";
+    make_superiors(to);
     return std::nullopt;
   }
 
  private:
+  // As a server with directories does: names that can be listed, not selected, and not taken by a RENAME.
+  void make_superiors(const std::string& name) {
+    for (auto at = name.find(delimiter_); delimiter_ != 0 && at != std::string::npos;
+         at = name.find(delimiter_, at + 1))
+      if (!folders_.contains(name.substr(0, at))) superiors_.insert(name.substr(0, at));
+  }
   bool below(const std::string& name, const std::string& ancestor) const {
     return delimiter_ != 0 && name.starts_with(ancestor + delimiter_);
   }
   char delimiter_;
   std::map<std::string, int> folders_;
+  std::set<std::string> superiors_;
 };
 
 }  // namespace mirror::test

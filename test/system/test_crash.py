@@ -16,7 +16,7 @@ from lab import fill, samples
 from lab.cases import Cases
 from lab.lab import Lab
 from lab.mirrord import Mirror, build_folder, writes_in
-from lab.process import LabError
+from lab.process import LabError, wait_until
 from lab.traffic import Player
 
 cases = Cases()
@@ -133,6 +133,32 @@ def the_first_copy(mirror):
 
 for number, (point_name, reason) in enumerate(POINTS.items()):
     add_point(number, point_name, reason)
+
+
+def add_gone(point):
+    """What was sent to a folder that is gone from production before anybody recorded it is ours, and goes with it."""
+    def killed(mirror):
+        mirror.stop()
+        mirror.env = {"MIRROR_KILL_POINT": point}
+        create(mirror, f"gone at {point}")
+        try:
+            mirror.start()
+        except LabError:
+            pass
+        wait_until(lambda: not mirror.process.running(), f"the step {point}", 30)
+        with mirror.store("production").connect("1001") as client:
+            client.command(f'DELETE "made gone at {point}"')
+        mirror.env = {}
+        mirror.start()
+        mirror.wait_equal(60)
+        mirror.ctl("resync", "--all", "--wait")
+        assert not mirror.status()["problems"], mirror.status()["problems"]
+    killed.__name__ = f"killed_at_{point.replace('.', '_')}_and_the_folder_is_gone"
+    cases.add(killed)
+
+
+for point_name in ("append.octets", "append.answered", "window.saved"):
+    add_gone(point_name)
 
 
 @cases.add

@@ -20,6 +20,7 @@ from lab.process import wait_until
 cases = Cases()
 OWNERS = ("1001", "1002", "1003", "1004")
 QUOTA = 1 << 30
+PASSES = "select last_value from lease_epoch"  # every pass takes one
 
 
 def deposit(mirror, owner, seed, kind="text", size=samples.SMALLEST):
@@ -166,6 +167,23 @@ def a_full_disk_of_dr_is_told_and_recovers(mirror):
         assert mirror.differences(), "the disk was not full"
     finally:
         filler.unlink()
+    recovered(mirror)
+
+
+@cases.add
+def a_statement_that_the_database_refuses_is_told_and_recovers(mirror):
+    """By a rule that is none of ours; what the pass did before stays, and no pass follows the other without a pause."""
+    mirror.lab.postgres.sql("alter table folder add constraint planted check (source_name <> 'Refused by the database')")
+    with mirror.store("production").connect(OWNERS[0]) as client:
+        client.command('CREATE "Refused by the database"')
+    wait_problem(mirror, "mailbox", OWNERS[0], "MRD-DB-005")
+    deposit(mirror, OWNERS[1], "beside it")
+    wait_until(lambda: not mirror.differences([OWNERS[1]]), "the other mailbox", 30.0, 0.2)
+    before = int(mirror.lab.postgres.sql(PASSES)[0][0])
+    time.sleep(3)
+    passes = int(mirror.lab.postgres.sql(PASSES)[0][0]) - before
+    assert passes <= 20, f"{passes} passes in 3 seconds"
+    mirror.lab.postgres.sql("alter table folder drop constraint planted")
     recovered(mirror)
 
 

@@ -89,6 +89,11 @@ bool is_inbox(std::string_view name) {
          std::equal(name.begin(), name.end(), k_inbox.begin(), [](char a, char b) { return lower(a) == b; });
 }
 
+bool is_below(std::string_view name, std::string_view ancestor, char delimiter) {
+  return delimiter != 0 && name.size() > ancestor.size() && name[ancestor.size()] == delimiter &&
+         name.starts_with(ancestor);
+}
+
 bool glob_match(std::string_view mask, std::string_view name) {
   std::size_t m = 0, n = 0;
   std::size_t star = std::string_view::npos, resume = 0;

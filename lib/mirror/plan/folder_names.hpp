@@ -26,6 +26,9 @@ std::string unescape_part(std::string_view part);
 // INBOX in any case is one folder (RFC 9051 section 5.1).
 bool is_inbox(std::string_view name);
 
+// name is an inferior of ancestor; delimiter 0: a server without hierarchy.
+bool is_below(std::string_view name, std::string_view ancestor, char delimiter);
+
 // Glob match of a folder or mailbox mask: * and ? over the whole name, without case for ASCII letters.
 bool glob_match(std::string_view mask, std::string_view name);
 // In when some include matches and no exclude does.

@@ -139,17 +139,20 @@ FolderPlan plan_folders(const std::vector<FolderRow>& rows, const std::vector<Li
   return plan;
 }
 
-void reject_rename(FolderPlan& plan, const RenameCandidate& candidate) {
-  const auto under_old_name = std::find_if(plan.fresh.begin(), plan.fresh.end(), [&](const auto& folder) {
-    return same_name(candidate.row.source_name, folder.name);
-  });
-  if (under_old_name == plan.fresh.end()) {
-    plan.vanished.push_back(candidate.row);
-  } else {
-    plan.kept.emplace_back(candidate.row, *under_old_name);
-    plan.fresh.erase(under_old_name);
+void reject_renames(FolderPlan& plan, std::vector<RenameCandidate> rejected) {
+  for (auto& one : rejected) {
+    plan.vanished.push_back(std::move(one.row));
+    plan.fresh.push_back(std::move(one.now));
   }
-  plan.fresh.push_back(candidate.now);
+  std::erase_if(plan.vanished, [&](const FolderRow& row) {
+    const auto under_its_name = std::find_if(plan.fresh.begin(), plan.fresh.end(), [&](const auto& folder) {
+      return same_name(row.source_name, folder.name);
+    });
+    if (under_its_name == plan.fresh.end()) return false;
+    plan.kept.emplace_back(row, *under_its_name);
+    plan.fresh.erase(under_its_name);
+    return true;
+  });
 }
 
 std::vector<SubscriptionChange> plan_subscriptions(const std::map<std::string, bool>& wanted,

@@ -56,9 +56,9 @@ struct FolderPlan {
 };
 
 FolderPlan plan_folders(const std::vector<FolderRow>& rows, const std::vector<ListedFolder>& source);
-// The messages contradict a suggested rename: the folder under the new name is fresh, and the row stays with
-// its old name where the source lists that still (as another folder), else its folder has vanished.
-void reject_rename(FolderPlan& plan, const RenameCandidate& candidate);
+// The messages contradict these suggested renames: the folders under the new names are fresh, and every row
+// stays with its name where the source lists that (as another folder), else its folder has vanished.
+void reject_renames(FolderPlan& plan, std::vector<RenameCandidate> rejected);
 
 // A set of renames as one permutation: every target name is free when its step runs. RENAME takes the
 // inferiors along (RFC 9051 section 6.3.6); delimiter 0: a server without hierarchy. Names in a cycle, or

@@ -36,8 +36,7 @@ class Shuffle {
 
  private:
   bool below(const std::string& name, const std::string& ancestor) const {
-    return delimiter_ != 0 && name.size() > ancestor.size() && name[ancestor.size()] == delimiter_ &&
-           name.starts_with(ancestor);
+    return is_below(name, ancestor, delimiter_);
   }
 
   // Something above this name still has to move: what is done here would be carried away.
@@ -52,7 +51,14 @@ class Shuffle {
     });
   }
 
+  // Some servers make the superiors of a new name, and refuse them as the goal of a rename from then on.
+  bool wanted_above(const std::string& name) const {
+    return std::any_of(movers_.begin(), movers_.end(),
+                       [&](const Mover& m) { return m.pending() && below(name, m.goal); });
+  }
+
   bool can_go(const Mover& mover, const std::string& to) const {
+    if (wanted_above(to)) return false;
     if (taken(to, mover) || below(to, mover.at) || unsettled_above(to)) return false;
     return std::none_of(movers_.begin(), movers_.end(), [&](const Mover& m) {
       return below(m.at, mover.at) && taken(to + m.at.substr(mover.at.size()), mover);

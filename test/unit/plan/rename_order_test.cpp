@@ -56,6 +56,7 @@ TEST_CASE("a set of renames is played in an order that the server accepts") {
       {"two swaps", {{"a", "b"}, {"b", "a"}, {"c", "d"}, {"d", "c"}}, 6},
       {"a parent takes its children along", {{"p", "q"}, {"p/a", "q/a"}, {"p/a/b", "q/a/b"}}, 1},
       {"children first in the list", {{"p/a", "q/a"}, {"p", "q"}}, 1},
+      {"below a name that another one gets", {{"a", "s/a"}, {"b", "s"}}, 2},
       {"a child goes elsewhere", {{"p", "q"}, {"p/a", "r"}}, 2},
       {"a child stays where it was", {{"p", "q"}, {"p/a", "p/a"}}, 2},
       {"a parent moves into what was its child's place", {{"p", "p/a"}, {"p/a", "q"}}, 3},
