@@ -12,6 +12,7 @@ import time
 sys.path[0] = str(pathlib.Path(__file__).resolve().parent.parent)
 
 from lab import subscribers
+from lab.ca import Authority
 from lab.cases import Cases
 from lab.lab import Lab
 from lab.mirrord import USER, Mirror, build_folder, toml_text
@@ -578,6 +579,38 @@ def the_map_renames_sets_and_transforms(mirror):
     assert_equal(mirror)
 
 
+def external_text(mirror, server, who, authority):
+    """As side_text, with a client certificate (RFC 4422 appendix A) in place of DN and password."""
+    files = []
+    for number, file in enumerate(authority.issue(f"mirror-{who}")):
+        files.append(mirror.lab.workdir.write(f"{mirror.name}/{authority.folder.name}-{who}.{number}.pem", file.read_text(), 0o600, USER))
+    lines = [line for line in side_text(mirror, server, who).splitlines() if not line.startswith(("bind_dn", "password_file"))]
+    return "\n".join([*lines, 'bind_method = "external"', f"certificate_file = {toml_text(str(files[0]))}",
+                      f"key_file = {toml_text(str(files[1]))}"]) + "\n"
+
+
+def configure_external(mirror, authority):
+    text = mirror.document_text(mirror.lab.mailboxes)
+    text += external_text(mirror, mirror.production, "reader", authority) + external_text(mirror, mirror.dr, "writer", authority)
+    mirror.document.write_text(text + '[link.dr.directory]\nscheduled = "off"\n')
+    mirror.ctl("config", "apply", str(mirror.document))
+
+
+@cases.add
+def a_client_certificate_is_a_login(mirror):
+    number, = numbers(mirror, 1)
+    configure_external(mirror, mirror.lab.authority)
+    for value in ("by certificate", "and over a resumed session"):
+        mirror.production.modify(mirror.production.dn_of(number), [("replace", "Misc1", [value])])
+        run(mirror)
+        assert_equal(mirror)
+    configure_external(mirror, Authority(mirror.lab.workdir.folder("another-ca")))
+    code, out, err = mirror.try_ctl("directory", "run")
+    assert code not in (0, 5) and "MRD-" in out + err, (code, out, err)
+    configure(mirror)
+    run(mirror)
+
+
 @cases.add
 def who_reads_production_cannot_write_there(mirror):
     try:
@@ -599,6 +632,11 @@ def no_password_is_in_the_database_or_the_log(mirror):
     assert len([secret for secret in secrets if len(secret) >= 9]) > 5 and not found, found
 
 
+def by_certificate(site):
+    """Lines of slapd.conf: whom the authority calls mirror-NAME is the identity NAME."""
+    return f'TLSVerifyClient try\nauthz-regexp "^cn=mirror-([a-z]+)$" "cn=$1,dc={site},dc=example"'
+
+
 def main(only=""):
     with Lab(build_folder(), MIRRORED, fsync=False) as lab, Mirror(lab) as mirror:
         people = subscribers.make(COUNT, 4, incomplete=0.08, numbers=MIRRORED)
@@ -606,10 +644,10 @@ def main(only=""):
             for name in subscribers.REQUIRED:
                 person.setdefault(name, [b"1"])
         mirror.production = Slapd(lab.workdir, "production", lab.authority, user="mmprod", fsync=False,
-                                  identities={"reader": "read", "half": "read"})
+                                  identities={"reader": "read", "half": "read"}, extra=by_certificate("production"))
         mirror.production.hidden = {"half": ["umRecordedName"]}
         mirror.production.up(people)
-        mirror.dr = Slapd(lab.workdir, "dr", lab.authority, user="mmdr", fsync=False).up()
+        mirror.dr = Slapd(lab.workdir, "dr", lab.authority, user="mmdr", fsync=False, extra=by_certificate("dr")).up()
         try:
             return cases.run(mirror, only)
         finally:
