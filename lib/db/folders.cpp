@@ -168,6 +168,7 @@ Task<void> rename_folders(Pool& pool, Fence fence, std::vector<FolderRename> ren
           "update folder set source_name = $2, target_name = $3, source_status = '', target_status = '' "
           "where id = $1",
           base::raw(rename.folder), clean_text(rename.source_name), clean_text(rename.target_name));
+      if (before[0].as<std::string>() == clean_text(rename.target_name)) continue;
       tx.exec_params(
           "insert into history (link_id, mailbox_id, folder_name, kind, before, after, run_id, reason, "
           "epoch) "

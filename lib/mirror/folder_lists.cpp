@@ -52,7 +52,9 @@ std::string target_name_for(const Pass& pass, const plan::ListedFolder& folder) 
   std::string name = base;
   for (int n = 2;; ++n) {
     const bool used = std::any_of(pass.folders.begin(), pass.folders.end(),
-                                  [&](const auto& f) { return f.row.target_name == name; });
+                                  [&](const auto& f) { return f.row.target_name == name; }) ||
+                      std::any_of(pass.records.begin(), pass.records.end(),
+                                  [&](const auto& r) { return r.target_name == name; });
     if (!used) return name;
     name = fmt::format("{}={:02X}", base, n);
   }
@@ -135,6 +137,24 @@ void remember_status(Pass& pass, const std::vector<imap::Folder>& source,
   }
 }
 
+// Not mirrored any more is not deleted, under another name either: a folder that went out of scope by its
+// rename keeps its copy, and its row.
+Task<void> spare_excluded(Pass& pass, plan::FolderPlan& plan,
+                          const std::vector<plan::ListedFolder>& excluded) {
+  for (const auto& row : std::exchange(plan.vanished, {})) {
+    bool spared = false;
+    for (const auto& folder : excluded) {
+      const bool told = !row.mailboxid.empty() && !folder.mailboxid.empty();
+      const bool alike = base::raw(row.source_uidvalidity) != 0 &&
+                         row.source_uidvalidity == folder.uidvalidity && folder.uidnext >= row.source_uidnext;
+      if (told ? row.mailboxid != folder.mailboxid : !alike) continue;
+      spared = told || co_await confirm_rename(pass, {row, folder, false});
+      if (spared) break;
+    }
+    if (!spared) plan.vanished.push_back(row);
+  }
+}
+
 // Folders that are new to us. A name that a row still owns (its rename could not be made now) waits for the
 // next pass: two folders in one row would be taken for each other.
 Task<void> add_fresh(Pass& pass, const plan::FolderPlan& plan) {
@@ -214,6 +234,7 @@ Task<void> gather_folders(Pass& pass) {
     if (folder.delimiter != 0) pass.target_delimiter = folder.delimiter;
   }
   if (!pass.dry_run) co_await restore_holding_names(pass);
+  co_await find_places(pass);
   for (const auto& folder : excluded)
     pass.out_of_scope.insert(plan::target_folder_name(folder.name, name_rules(pass, folder)));
   for (const auto& folder : in_scope)
@@ -223,6 +244,7 @@ Task<void> gather_folders(Pass& pass) {
   plan::FolderPlan plan = plan::plan_folders(rows, in_scope);
   co_await confirm_renames(pass, plan);
   plan::follow_parents(plan);
+  co_await spare_excluded(pass, plan, excluded);
   for (auto& [record, folder] : co_await settle_renames(pass, plan, by_id)) {
     FolderWork work;
     work.row = std::move(record);
@@ -236,11 +258,13 @@ Task<void> gather_folders(Pass& pass) {
 
   std::vector<FolderWork*> missing;
   for (auto& folder : pass.folders) {
-    folder.target_exists = folder.target_exists || find_on_target(pass, folder.row.target_name) != nullptr;
+    const bool away = pass.away.contains(folder.row.target_name);
+    folder.target_exists =
+        !away && (folder.target_exists || find_on_target(pass, folder.row.target_name) != nullptr);
     if (folder.target_exists) continue;
     // Refused before: asked again when the quarantine says so, and shown meanwhile. Away: it is there, so a
     // new one would have its messages twice.
-    if (folder.row.refused || pass.away.contains(folder.row.target_name))
+    if (folder.row.refused || away)
       folder.trouble = true;
     else
       missing.push_back(&folder);

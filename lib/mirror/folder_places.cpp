@@ -9,56 +9,168 @@ namespace mirror::engine {
 
 namespace {
 
-// A folder that left by a holding name and is listed again gets its own back, when that is free.
+// So many messages have to be where the map says, with their sizes and dates; the newest ones.
+constexpr std::size_t k_sample = 20;
+
+bool fits(const db::FolderRecord& record, const plan::ListedFolder& folder) {
+  return base::raw(record.target_uidvalidity) != 0 && folder.uidvalidity == record.target_uidvalidity &&
+         folder.uidnext >= record.target_uidnext;
+}
+
+// Of what the map says of this folder something is there, and nothing is otherwise.
+Task<bool> holds_its_messages(Pass& pass, const db::FolderRecord& record, std::string name) {
+  auto rows = co_await db::load_rows(pass.world.pool,
+                                     {record.id, record.source_uidvalidity, record.target_uidvalidity});
+  if (rows.size() > k_sample) rows.erase(rows.begin(), rows.end() - k_sample);
+  std::map<base::Uid, const base::MapRow*> known;
+  base::UidSet uids;
+  for (const auto& row : rows) {
+    known[row.target] = &row;
+    uids.add(row.target);
+  }
+  const auto selected = co_await pass.target->select(name, true);
+  if (!selected || uids.empty()) co_return false;
+  imap::FetchWhat what;
+  what.date = what.size = true;
+  std::size_t agree = 0, differ = 0;
+  const auto reply = co_await pass.target->fetch(uids, what, [&](const imap::MessageData& m) {
+    if (!m.uid || !m.date || !m.size || !known.contains(*m.uid)) return;
+    const auto& row = *known[*m.uid];
+    const bool same = *m.size == (row.target_size != 0 ? row.target_size : row.size) &&
+                      m.date->unix_seconds == (row.target_size != 0 ? row.target_date : row.date);
+    (same ? agree : differ) += 1;
+  });
+  co_return reply.ok() && agree > 0 && differ == 0;
+}
+
+std::string_view last_part(std::string_view name, char delimiter) {
+  const auto at = delimiter == 0 ? std::string_view::npos : name.rfind(delimiter);
+  return at == std::string_view::npos ? name : name.substr(at + 1);
+}
+
+using ByName = std::map<std::string_view, const plan::ListedFolder*>;
+
+// Rows whose folder is not under its name; and all that share a number with one of those, unless they show
+// their messages: the number alone does not say which is which.
+Task<std::vector<const db::FolderRecord*>> settle_certain(Pass& pass, const ByName& by_name) {
+  std::vector<const db::FolderRecord*> off;
+  std::set<base::UidValidity> doubtful;
+  for (const auto& record : pass.records) {
+    const auto at = by_name.find(record.target_name);
+    const bool unknown = base::raw(record.target_uidvalidity) == 0;
+    if (at != by_name.end() && (unknown || fits(record, *at->second))) {
+      pass.places[record.id] = record.target_name;
+      continue;
+    }
+    off.push_back(&record);
+    if (!unknown) doubtful.insert(record.target_uidvalidity);
+  }
+  if (off.empty()) co_return off;
+  for (const auto& record : pass.records) {
+    if (!pass.places.contains(record.id) || !doubtful.contains(record.target_uidvalidity) ||
+        record.mapped == 0)
+      continue;
+    if (co_await holds_its_messages(pass, record, record.target_name)) continue;
+    pass.places.erase(record.id);
+    off.push_back(&record);
+  }
+  co_return off;
+}
+
+// Where a folder is that is not under its name; empty: nowhere.
+Task<std::string> look_elsewhere(Pass& pass, const db::FolderRecord& record,
+                                 const std::set<std::string>& claimed) {
+  std::vector<std::string> found;
+  for (const auto& folder : pass.on_target) {
+    if (!folder.selectable || !fits(record, folder) || claimed.contains(folder.name)) continue;
+    // What is empty has nothing to tell it by but the names we may have given it, or its own below another
+    // one.
+    const bool named =
+        folder.name == holding_name(record.id) || folder.name.starts_with(k_parked) ||
+        last_part(folder.name, pass.target_delimiter) == last_part(record.target_name, pass.target_delimiter);
+    if (record.mapped > 0 ? co_await holds_its_messages(pass, record, folder.name) : named)
+      found.push_back(folder.name);
+  }
+  co_return found.size() == 1 ? found.front() : std::string();
+}
+
+// A folder that left by a holding name and is listed again gets its own back, when that is free or is itself.
 std::string home_of(const Pass& pass, const db::FolderRecord& record, const plan::ListedFolder& folder) {
   if (record.target_name != holding_name(record.id)) return record.target_name;
   std::string own = plan::target_folder_name(folder.name, name_rules(pass, folder));
   const bool owned = std::any_of(pass.records.begin(), pass.records.end(),
                                  [&](const auto& other) { return other.target_name == own; });
-  return owned || find_on_target(pass, own) != nullptr ? record.target_name : own;
+  const auto place = pass.places.find(record.id);
+  const bool itself = place != pass.places.end() && place->second == own;
+  return owned || (!itself && find_on_target(pass, own) != nullptr) ? record.target_name : own;
 }
 
 }  // namespace
 
+Task<void> find_places(Pass& pass) {
+  ByName by_name;
+  for (const auto& folder : pass.on_target)
+    if (folder.selectable) by_name.emplace(folder.name, &folder);
+  const auto off = co_await settle_certain(pass, by_name);
+  std::set<std::string> claimed;
+  for (const auto& [id, place] : pass.places) claimed.insert(place);
+  for (const auto* record : off) {
+    auto place = co_await look_elsewhere(pass, *record, claimed);
+    // Another one bears the name by now: what that means is seen when it is looked at.
+    if (place.empty() && by_name.contains(record->target_name) && !claimed.contains(record->target_name))
+      place = record->target_name;
+    if (place.empty()) continue;
+    claimed.insert(place);
+    pass.places[record->id] = std::move(place);
+  }
+  if (!pass.target->selected().empty()) co_await pass.target->unselect();
+}
+
 plan::MoveInput moves_of(const Pass& pass, const plan::FolderPlan& plan,
                          const std::vector<ConfirmedRename>& confirmed, const RecordsById& records) {
-  std::set<std::string> owned;
-  for (const auto& record : pass.records) owned.insert(record.target_name);
-  const plan::TargetFolders target(pass.on_target, std::move(owned), std::string(k_parked),
-                                   pass.target_delimiter);
-  const auto place = [&](const db::FolderRecord& record, const std::string& wanted) {
-    return target.place_of({record.target_name, record.target_uidvalidity, record.target_uidnext}, wanted);
+  const auto place = [&](base::FolderId id) {
+    const auto found = pass.places.find(id);
+    return found == pass.places.end() ? std::string() : found->second;
   };
   plan::MoveInput input;
-  for (const auto& [row, folder] : plan.kept) {
-    const auto& record = records.at(row.id);
-    const auto home = home_of(pass, record, folder);
-    input.staying.push_back({row, place(record, home), home, row.source_name});
-  }
+  for (const auto& [row, folder] : plan.kept)
+    input.staying.push_back({row, place(row.id), home_of(pass, records.at(row.id), folder), row.source_name});
   for (const auto& one : confirmed)
-    input.staying.push_back({plan_row(one.record), place(one.record, one.to), one.to, one.now.name});
-  for (const auto& row : plan.vanished)
-    input.vanished.push_back({row, place(records.at(row.id), holding_name(row.id)), "", ""});
+    input.staying.push_back({plan_row(one.record), place(one.record.id), one.to, one.now.name});
+  for (const auto& row : plan.vanished) input.vanished.push_back({row, place(row.id), "", ""});
   for (const auto& folder : plan.fresh)
     input.fresh.insert(plan::target_folder_name(folder.name, name_rules(pass, folder)));
+  std::set<std::string> ours;
+  for (const auto& [id, name] : pass.places) ours.insert(name);
+  for (const auto& folder : pass.on_target)
+    if (folder.selectable && !ours.contains(folder.name)) input.strangers.insert(folder.name);
   return input;
 }
 
-void leave_as_they_are(Pass& pass, plan::FolderPlan& plan, const plan::MoveInput& input) {
-  for (const auto& one : input.staying)
-    if (!one.place.empty() && find_on_target(pass, one.row.target_name) == nullptr)
-      pass.away.insert(one.row.target_name);
+void leave_as_they_are(Pass& pass, plan::FolderPlan& plan) {
+  const auto elsewhere = [&](const auto& row) {
+    const auto place = pass.places.find(row.id);
+    return place != pass.places.end() && place->second != row.target_name;
+  };
+  for (const auto& [row, folder] : plan.kept)
+    if (elsewhere(row)) pass.away.insert(row.target_name);
   // A row that does not say where its folder is by now: nothing may be concluded from its name.
-  for (const auto& one : input.vanished)
-    if (!one.place.empty() && find_on_target(pass, one.row.target_name) == nullptr)
-      std::erase_if(plan.vanished, [&](const auto& row) { return row.id == one.row.id; });
-  std::set<base::UidValidity> ours;
-  for (const auto& record : pass.records) ours.insert(record.target_uidvalidity);
-  const auto left = std::erase_if(plan.fresh, [&](const auto& folder) {
-    const auto* there = find_on_target(pass, plan::target_folder_name(folder.name, name_rules(pass, folder)));
-    return there != nullptr && ours.contains(there->uidvalidity);
+  std::erase_if(plan.vanished, elsewhere);
+  std::set<std::string> taken;
+  for (const auto& [id, place] : pass.places) taken.insert(place);
+  std::erase_if(plan.fresh, [&](const auto& folder) {
+    return taken.contains(plan::target_folder_name(folder.name, name_rules(pass, folder)));
   });
-  if (left > 0) pass.again = true;
+}
+
+void add_carried(const Pass& pass, const plan::FolderPlan& plan, std::vector<plan::NameChange>& changes) {
+  for (const auto& row : plan.vanished) {
+    const auto place = pass.places.find(row.id);
+    const bool changed = std::any_of(changes.begin(), changes.end(),
+                                     [&](const auto& change) { return change.folder == row.id; });
+    if (place != pass.places.end() && place->second != row.target_name && !changed)
+      changes.push_back({row.id, row.source_name, place->second});
+  }
 }
 
 Task<void> save_names(Pass& pass, plan::FolderPlan& plan, RecordsById& records,
@@ -68,10 +180,14 @@ Task<void> save_names(Pass& pass, plan::FolderPlan& plan, RecordsById& records,
   std::vector<db::FolderRename> rows;
   for (const auto& change : changes) {
     rows.push_back({change.folder, change.source_name, change.target_name});
-    auto& record = records.at(change.folder);
-    record.source_name = change.source_name;
-    record.target_name = change.target_name;
-    record.source_status.clear();
+    const auto rename = [&](db::FolderRecord& record) {
+      record.source_name = change.source_name;
+      record.target_name = change.target_name;
+      record.source_status.clear();
+    };
+    rename(records.at(change.folder));
+    for (auto& record : pass.records)
+      if (record.id == change.folder) rename(record);
     for (auto& row : plan.vanished) {
       if (row.id != change.folder) continue;
       row.source_name = change.source_name;

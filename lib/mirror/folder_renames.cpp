@@ -9,36 +9,6 @@ namespace mirror::engine {
 
 namespace {
 
-// A rename that numbers alone suggest is confirmed by messages: the same UIDs with the same sizes and dates.
-Task<bool> confirm_rename(Pass& pass, const plan::RenameCandidate& candidate) {
-  if (candidate.sure) co_return true;
-  const db::FolderKey key{candidate.row.id, candidate.row.source_uidvalidity, {}};
-  const auto folders = co_await db::load_folders(pass.world.pool, pass.item.mailbox);
-  const auto record =
-      std::find_if(folders.begin(), folders.end(), [&](const auto& f) { return f.id == candidate.row.id; });
-  if (record == folders.end()) co_return false;
-  auto rows = co_await db::load_rows(pass.world.pool,
-                                     {key.folder, record->source_uidvalidity, record->target_uidvalidity});
-  if (rows.size() > 20) rows.erase(rows.begin(), rows.end() - 20);
-  base::UidSet uids;
-  std::map<base::Uid, const base::MapRow*> known;
-  for (const auto& row : rows) {
-    uids.add(row.source);
-    known[row.source] = &row;
-  }
-  if (uids.empty()) co_return false;
-  auto selected = co_await pass.source->select(candidate.now.name, true);
-  if (!selected || selected->uidvalidity != record->source_uidvalidity) co_return false;
-  imap::FetchWhat what;
-  what.date = what.size = true;
-  std::size_t agree = 0, differ = 0;
-  const auto reply = co_await pass.source->fetch(uids, what, [&](const imap::MessageData& m) {
-    if (!m.uid || !m.date || !known.contains(*m.uid)) return;
-    (m.date->unix_seconds == known[*m.uid]->date ? agree : differ) += 1;
-  });
-  co_return reply.ok() && agree > 0 && differ == 0;
-}
-
 // The step that was refused, and how; nullopt: all of them are done.
 struct RefusedRename {
   plan::RenameStep step;
@@ -87,6 +57,35 @@ bool give_up_rename(plan::FolderPlan& plan, const std::vector<ConfirmedRename>& 
 
 }  // namespace
 
+Task<bool> confirm_rename(Pass& pass, const plan::RenameCandidate& candidate) {
+  if (candidate.sure) co_return true;
+  const db::FolderKey key{candidate.row.id, candidate.row.source_uidvalidity, {}};
+  const auto folders = co_await db::load_folders(pass.world.pool, pass.item.mailbox);
+  const auto record =
+      std::find_if(folders.begin(), folders.end(), [&](const auto& f) { return f.id == candidate.row.id; });
+  if (record == folders.end()) co_return false;
+  auto rows = co_await db::load_rows(pass.world.pool,
+                                     {key.folder, record->source_uidvalidity, record->target_uidvalidity});
+  if (rows.size() > 20) rows.erase(rows.begin(), rows.end() - 20);
+  base::UidSet uids;
+  std::map<base::Uid, const base::MapRow*> known;
+  for (const auto& row : rows) {
+    uids.add(row.source);
+    known[row.source] = &row;
+  }
+  if (uids.empty()) co_return false;
+  auto selected = co_await pass.source->select(candidate.now.name, true);
+  if (!selected || selected->uidvalidity != record->source_uidvalidity) co_return false;
+  imap::FetchWhat what;
+  what.date = what.size = true;
+  std::size_t agree = 0, differ = 0;
+  const auto reply = co_await pass.source->fetch(uids, what, [&](const imap::MessageData& m) {
+    if (!m.uid || !m.date || !known.contains(*m.uid)) return;
+    (m.date->unix_seconds == known[*m.uid]->date ? agree : differ) += 1;
+  });
+  co_return reply.ok() && agree > 0 && differ == 0;
+}
+
 Task<imap::Reply> rename_on_target(Pass& pass, base::FolderId folder, const plan::RenameStep& rename) {
   const auto step =
       co_await pass.open_step(folder, "folder.rename", fmt::format("{{\"to_folder_id\": {}}}", folder));
@@ -105,13 +104,12 @@ Task<imap::Reply> rename_on_target(Pass& pass, base::FolderId folder, const plan
 }
 
 void move_on_target(Pass& pass, const plan::RenameStep& step) {
-  const std::string children = step.from + pass.target_delimiter;
-  for (auto& folder : pass.on_target) {
-    if (folder.name == step.from)
-      folder.name = step.to;
-    else if (folder.name.starts_with(children))
-      folder.name = step.to + folder.name.substr(step.from.size());
-  }
+  const auto carry = [&](std::string& name) {
+    if (name == step.from || plan::is_below(name, step.from, pass.target_delimiter))
+      name = step.to + name.substr(step.from.size());
+  };
+  for (auto& folder : pass.on_target) carry(folder.name);
+  for (auto& [id, place] : pass.places) carry(place);
 }
 
 Task<void> confirm_renames(Pass& pass, plan::FolderPlan& plan) {
@@ -130,16 +128,17 @@ Task<std::vector<FolderPair>> settle_renames(Pass& pass, plan::FolderPlan& plan,
       plan.renamed.clear();
       break;
     }
-    const auto input = moves_of(pass, plan, confirmed, records);
-    const auto moves = plan::plan_moves(input, holding_name, pass.target_delimiter);
+    auto moves =
+        plan::plan_moves(moves_of(pass, plan, confirmed, records), holding_name, pass.target_delimiter);
     const auto refused = co_await run_renames(
         pass, moves.steps, confirmed.empty() ? base::FolderId{} : confirmed.front().record.id);
     if (refused && give_up_rename(plan, confirmed, *refused)) continue;
     if (refused) {
       pass.note(imap::failure_of(refused->reply, "RENAME", refused->step.from));
-      leave_as_they_are(pass, plan, input);
+      leave_as_they_are(pass, plan);
       break;
     }
+    add_carried(pass, plan, moves.changes);
     co_await save_names(pass, plan, records, moves.changes);
     pass.counts.folders_renamed += confirmed.size();
     for (const auto& one : confirmed) pairs.emplace_back(records.at(one.record.id), one.now);

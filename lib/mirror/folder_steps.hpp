@@ -29,10 +29,17 @@ Task<void> restore_holding_names(Pass& pass);
 Task<imap::Reply> rename_on_target(Pass& pass, base::FolderId folder, const plan::RenameStep& rename);
 // ... and what the pass knows of the target's names after it.
 void move_on_target(Pass& pass, const plan::RenameStep& step);
+// folder_renames.cpp: a rename that numbers alone suggest is confirmed by messages: the same UIDs with the
+// same dates. What is sure already is not asked.
+Task<bool> confirm_rename(Pass& pass, const plan::RenameCandidate& candidate);
 // folder_renames.cpp: asks the messages whether what names and numbers suggest is true. What they contradict
 // moves to plan.kept, plan.vanished and plan.fresh; plan.renamed holds the confirmed ones.
 Task<void> confirm_renames(Pass& pass, plan::FolderPlan& plan);
-// folder_places.cpp: where the folders stand and have to be.
+// folder_places.cpp: fills pass.places. A folder stands under its row's name, unless its UIDVALIDITY or
+// UIDNEXT say that this is another one; then, by its messages, wherever a RENAME took it that was never
+// recorded.
+Task<void> find_places(Pass& pass);
+// ... where they have to be.
 struct ConfirmedRename {
   db::FolderRecord record;
   plan::ListedFolder now;
@@ -44,7 +51,9 @@ plan::MoveInput moves_of(const Pass& pass, const plan::FolderPlan& plan,
                          const std::vector<ConfirmedRename>& confirmed, const RecordsById& records);
 // The server refused a rename. What was done by then is found by the next pass; until then no folder is made
 // in the place of one that stands elsewhere, and none that is new takes the place of one that has to leave.
-void leave_as_they_are(Pass& pass, plan::FolderPlan& plan, const plan::MoveInput& input);
+void leave_as_they_are(Pass& pass, plan::FolderPlan& plan);
+// What was carried along and goes from where it is: its row has to know the place.
+void add_carried(const Pass& pass, const plan::FolderPlan& plan, std::vector<plan::NameChange>& changes);
 // The rows' names, in the database and in what this pass goes on with.
 Task<void> save_names(Pass& pass, plan::FolderPlan& plan, RecordsById& records,
                       const std::vector<plan::NameChange>& changes);

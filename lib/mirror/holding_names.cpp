@@ -16,6 +16,7 @@ std::vector<std::string> nameless(const Pass& pass) {
   std::vector<std::string> names;
   for (const auto& folder : pass.on_target)
     if (folder.selectable && folder.name.starts_with(k_leaving) &&
+        folder.name.find(pass.target_delimiter, k_leaving.size()) == std::string::npos &&
         std::none_of(pass.records.begin(), pass.records.end(),
                      [&](const auto& record) { return holding_name(record.id) == folder.name; }))
       names.push_back(folder.name);

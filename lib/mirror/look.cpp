@@ -262,13 +262,14 @@ Task<bool> look_for_strangers(Pass& pass, FolderWork& folder) {
   if (find_on_target(pass, folder.row.target_name) == nullptr) co_return false;
   const auto status = co_await pass.target->status(folder.row.target_name);
   if (folder.row.open_intents == 0 && status && status->messages &&
-      *status->messages == folder.row.mapped + folder.row.extra_uids.count())
+      *status->messages == folder.row.mapped + folder.row.extra_uids.count() + folder.row.orphans.count())
     co_return false;  // as many as we know of
   auto target = co_await view_folder(*pass.target, folder.row.target_name, false, std::nullopt);
   if (!target) throw base::Failed(target.error());
   if (target->view.uidvalidity != folder.row.target_uidvalidity) co_return false;
   folder.target_view = std::move(target->view);
   base::UidSet known = folder.row.extra_uids;
+  for (const auto& [first, last] : folder.row.orphans.ranges()) known.add(base::Uid{first}, base::Uid{last});
   for (const auto& row : co_await db::load_rows(pass.world.pool, folder.key())) known.add(row.target);
   for (const auto& message : folder.target_view.messages)
     if (!known.contains(message.uid)) folder.plan.strangers.add(message.uid);

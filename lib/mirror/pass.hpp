@@ -93,6 +93,8 @@ struct Pass {
   std::set<std::string> out_of_scope;         // target names that would be those of folders we leave alone
   char target_delimiter = '/';
   std::set<std::string> away;  // target names whose folder stands under another one for now
+  std::map<base::FolderId, std::string>
+      places;  // where the rows' folders stand on the target; missing: nowhere
   std::uint64_t folder_changes_noted = 0;
   std::vector<plan::Content> added;  // copied in this pass: the guard pairs deletions with them
   PassCounts counts;

@@ -90,6 +90,31 @@ def a_renamed_tree_of_which_only_the_top_is_left(mirror):
 
 
 @cases.add
+def what_goes_below_a_folder_that_makes_room_is_not_left_there(mirror):
+    """No row and no name of its own would be left for it: RENAME takes it along to a holding name."""
+    change(mirror, room=2, **{"room__below": 3}, comes=2)
+    change(mirror, "DELETE room.below", "DELETE room", "RENAME comes room")
+
+
+@cases.add
+def a_folder_that_goes_out_of_scope_by_a_rename_keeps_its_copy(mirror):
+    change(mirror, scope=2, **{"scope__secret": 3})
+    mirror.configure(link='folder_exclude = ["*secret"]\n')
+    mirror.stop()
+    with mirror.store("production").connect(OWNER) as client:
+        client.command("RENAME scope scoped")
+    mirror.start()
+    mirror.wait_settled(60)
+    mirror.ctl("resync", "--all", "--wait")
+    assert not mirror.status()["problems"], mirror.status()["problems"]
+    with mirror.store("dr").connect(OWNER) as client:
+        kept = [name for name, _, _ in client.list() if name.endswith("secret")]
+        assert len(kept) == 1 and client.select(kept[0], examine=True)["exists"] == 3, kept
+    mirror.configure()
+    mirror.wait_equal(60)
+
+
+@cases.add
 def a_folder_that_went_from_both_is_forgotten(mirror):
     change(mirror, both=3)
     change(mirror, "DELETE both", on_dr=("DELETE both",))

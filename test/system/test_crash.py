@@ -158,6 +158,56 @@ def add_gone(point):
     cases.add(killed)
 
 
+AFTER_A_RENAME = {
+    "deleted": ("DELETE {0}.empty", "DELETE {0}.full", "DELETE {0}"),
+    "renamed_on": ("RENAME {0} {0}2",),
+    "renamed_back": ("RENAME {0} {1}",),
+    "in_part": ("DELETE {0}.full", "RENAME {0}.empty {1}",),
+}
+
+
+def add_moved(point, what, commands):
+    """A rename was made on DR and not recorded, and production has changed the same folders again before we are back."""
+    def killed(mirror):
+        old, new = f"old-{what}-{point}".replace(".", "-"), f"new-{what}-{point}".replace(".", "-")
+        with mirror.store("production").connect("1001") as client:
+            for name, count in ((old, 2), (f"{old}.full", 3), (f"{old}.empty", 0)):
+                client.command(f"CREATE {name}")
+                if count:
+                    client.append(name, [(samples.make("text", random.Random(f"{name} {n}")).body, [], None) for n in range(count)])
+        mirror.wait_equal(60)
+        mirror.stop()
+        mirror.env = {"MIRROR_KILL_POINT": point}
+        with mirror.store("production").connect("1001") as client:
+            client.command(f"RENAME {old} {new}")
+        try:
+            mirror.start()
+        except LabError:
+            pass
+        wait_until(lambda: not mirror.process.running(), f"the step {point}", 30)
+        with mirror.store("production").connect("1001") as client:
+            for command in commands:
+                client.command(command.format(new, old))
+        mirror.env = {}
+        copied = appended(mirror)
+        mirror.start()
+        mirror.wait_equal(60)
+        mirror.ctl("resync", "--all", "--wait")
+        assert not mirror.status()["problems"], mirror.status()["problems"]
+        assert appended(mirror) == copied, "messages that only moved were copied again"
+    killed.__name__ = f"killed_at_{point.replace('.', '_')}_and_then_{what}"
+    cases.add(killed)
+
+
+def appended(mirror):
+    return mirror.lab.dr_relay.totals()["totals"].get("APPEND", 0)
+
+
+for what_then, then in AFTER_A_RENAME.items():
+    for point_name in ("folder.renamed", "folder.names_saved"):
+        add_moved(point_name, what_then, then)
+
+
 for point_name in ("append.octets", "append.answered", "window.saved"):
     add_gone(point_name)
 

@@ -108,6 +108,19 @@ def included_again_it_catches_up(mirror):
 
 
 @cases.add
+def one_that_comes_or_goes_costs_the_others_no_connection(mirror):
+    mirror.wait_settled(30)
+    time.sleep(A_WHILE)
+    before = logins(mirror)["production", "1001"]
+    for action in ("exclude", "include"):
+        assert mirror.ctl("mailbox", action, "1002")["changed"] == 1
+        time.sleep(A_WHILE / 2)
+    mirror.wait_settled(30)  # the comparator would log in as the mirror does
+    assert "1002" in mirror.lab.production.doveadm("who", "-1")
+    assert logins(mirror)["production", "1001"] == before, (before, logins(mirror))
+
+
+@cases.add
 def an_exclusion_outlives_a_restart(mirror):
     mirror.restart()
     deposit(mirror, "1001", "after a restart")

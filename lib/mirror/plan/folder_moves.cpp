@@ -7,11 +7,6 @@ namespace mirror::plan {
 
 namespace {
 
-std::string_view last_part(std::string_view name, char delimiter) {
-  const auto at = delimiter == 0 ? std::string_view::npos : name.rfind(delimiter);
-  return at == std::string_view::npos ? name : name.substr(at + 1);
-}
-
 // The nearest renamed folder above this row, or nullptr.
 const RenameCandidate* parent_of(const std::vector<RenameCandidate>& renamed, const FolderRow& row) {
   const RenameCandidate* nearest = nullptr;
@@ -46,39 +41,10 @@ void follow_parents(FolderPlan& plan) {
   for (auto& one : followers) plan.renamed.push_back(std::move(one));
 }
 
-TargetFolders::TargetFolders(const std::vector<ListedFolder>& listed, std::set<std::string> owned,
-                             std::string parked_prefix, char delimiter)
-    : owned_(std::move(owned)), parked_prefix_(std::move(parked_prefix)), delimiter_(delimiter) {
-  for (const auto& folder : listed) {
-    if (!folder.selectable) continue;
-    names_.insert(folder.name);
-    if (folder.uidvalidity != UidValidity{}) by_uidvalidity_.emplace(folder.uidvalidity, &folder);
-  }
-}
-
-std::string TargetFolders::place_of(const TargetIdentity& folder, const std::string& wanted) const {
-  const ListedFolder *moved = nullptr, *parked = nullptr;
-  std::vector<const ListedFolder*> carried;
-  const auto [first, last] = by_uidvalidity_.equal_range(folder.uidvalidity);
-  for (auto at = first; at != last; ++at) {
-    const auto& f = *at->second;
-    if (f.uidnext < folder.uidnext) continue;
-    if (f.name == folder.name) return f.name;
-    if (f.name == wanted) moved = &f;
-    if (f.name.starts_with(parked_prefix_)) parked = &f;
-    if (!owned_.contains(f.name) && last_part(f.name, delimiter_) == last_part(folder.name, delimiter_))
-      carried.push_back(&f);
-  }
-  if (moved != nullptr) return moved->name;
-  if (parked != nullptr) return parked->name;
-  if (names_.contains(folder.name)) return folder.name;  // another one by now, and still what bears the name
-  return carried.size() == 1 ? carried.front()->name : "";
-}
-
-FolderMoves plan_moves(const MoveInput& input, const std::function<std::string(base::FolderId)>& holding_name,
+FolderMoves plan_moves(MoveInput input, const std::function<std::string(base::FolderId)>& holding_name,
                        char delimiter) {
   FolderMoves moves;
-  std::set<std::string> goals = input.fresh, sources;
+  std::set<std::string> goals = std::move(input.fresh), sources;
   for (const auto& one : input.staying) {
     goals.insert(one.home);
     sources.insert(one.source_name);
@@ -86,15 +52,21 @@ FolderMoves plan_moves(const MoveInput& input, const std::function<std::string(b
     if (one.home != one.row.target_name || one.source_name != one.row.source_name)
       moves.changes.push_back({one.row.id, one.source_name, one.home});
   }
-  const auto staying = moves.steps;
+  // Parents first: what leaves takes its own inferiors along, too.
+  std::sort(input.vanished.begin(), input.vanished.end(),
+            [](const auto& a, const auto& b) { return a.place.size() < b.place.size(); });
   for (const auto& one : input.vanished) {
-    const bool carried = std::any_of(staying.begin(), staying.end(), [&](const auto& step) {
+    const bool displaced = !one.place.empty() && one.place != one.row.target_name;
+    const bool carried = std::any_of(moves.steps.begin(), moves.steps.end(), [&](const auto& step) {
       return step.from != step.to && is_below(one.place, step.from, delimiter);
     });
+    const bool shared =
+        std::any_of(input.strangers.begin(), input.strangers.end(),
+                    [&](const auto& stranger) { return is_below(stranger, one.place, delimiter); });
     std::string name = one.place.empty() ? one.row.target_name : one.place;
-    if (carried || goals.contains(name)) {
+    if (goals.contains(name) || ((carried || displaced) && !shared)) {
       name = holding_name(one.row.id);
-      if (!one.place.empty()) moves.steps.push_back({one.place, name});
+      if (!one.place.empty() && one.place != name) moves.steps.push_back({one.place, name});
     }
     const bool taken = sources.contains(one.row.source_name);
     if (taken || name != one.row.target_name)

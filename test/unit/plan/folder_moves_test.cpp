@@ -115,29 +115,6 @@ TEST_CASE("an empty folder follows the renamed one above it") {
   }
 }
 
-TEST_CASE("a folder is found where it stands") {
-  const TargetIdentity folder{"A/c", UidValidity{6}, Uid{3}};
-  const auto place = [&](std::vector<ListedFolder> listed, std::set<std::string> owned = {"A/c", "A"}) {
-    return TargetFolders(listed, std::move(owned), "parked-", '/').place_of(folder, "X");
-  };
-  CHECK(place({listed_of("A/c", 6, 3)}) == "A/c");
-  CHECK(place({listed_of("A/c", 6, 3), listed_of("X", 6, 3)}) == "A/c");
-  CHECK(place({listed_of("X", 6, 4)}) == "X");                          // renamed, not recorded
-  CHECK(place({listed_of("A/c", 7, 1), listed_of("X", 6, 4)}) == "X");  // ... and made anew meanwhile
-  CHECK(place({listed_of("parked-1", 6, 3)}) == "parked-1");
-  CHECK(place({listed_of("B/c", 6, 3)}) == "B/c");  // carried along
-  CHECK(place({listed_of("parked-1/c", 6, 3)}) == "parked-1/c");
-  CHECK(place({listed_of("A/c", 7, 1)}) == "A/c");  // another one bears its name
-  CHECK(place({listed_of("A/c", 7, 1), listed_of("B/c", 6, 3)}) == "A/c");
-  CHECK(place({}) == "");
-  CHECK(place({listed_of("B/d", 6, 3)}) == "");                          // the number alone
-  CHECK(place({listed_of("B/c", 6, 2)}) == "");                          // a lower UIDNEXT
-  CHECK(place({listed_of("B/c", 6, 3), listed_of("C/c", 6, 3)}) == "");  // two of them
-  CHECK(place({listed_of("B/c", 6, 3)}, {"A/c", "B/c"}) == "");          // another row's
-  const std::vector<ListedFolder> unknown{listed_of("B/c", 0, 1)};
-  CHECK(TargetFolders(unknown, {}, "parked-", '/').place_of({"A/c", {}, {}}, "X") == "");
-}
-
 TEST_CASE("what a rename carries along has a place") {
   struct Row {
     const char* name;
@@ -164,8 +141,16 @@ TEST_CASE("what a rename carries along has a place") {
        "2:A/c|leaving-2 ",
        "leaving-2=2"},
       {"carried along, never recorded",
-       {{stays(1, "B", "B")}, {gone(2, "A/c", "B/c")}, {}},
-       "2:A/c|B/c ",
+       {{stays(1, "B", "B")}, {gone(2, "A/c", "B/c")}, {}, {}},
+       "2:A/c|leaving-2 ",
+       "B=1 leaving-2=2"},
+      {"below one that makes room, which takes it along",
+       {{moves_to(1, "A", "B")}, {gone(3, "B/c", "B/c"), gone(2, "B", "B")}, {}, {}},
+       "1:B|B 2:leaving-2|leaving-2 3:B/c|leaving-3 ",
+       "B=1 leaving-2=2 leaving-3=3"},
+      {"with somebody else's folder below it, it is carried",
+       {{moves_to(1, "A", "B")}, {gone(2, "A/c", "A/c")}, {}, {"A/c/theirs"}},
+       "1:B|B ",
        "B/c=2 B=1"},
       {"kept, and carried along by a rename that was not recorded",
        {{Placed{row_of(1, "A", 1, 1), "B", "B", "B"}, stays(2, "A/c", "B/c")}, {}, {}},
