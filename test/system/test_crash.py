@@ -88,20 +88,22 @@ POINTS = {
 }
 
 
-def kill_at(mirror, point, change, n):
-    mirror.stop()
+def start_and_die(mirror, point):
+    """It dies at that step; the next start is without it."""
     mirror.env = {"MIRROR_KILL_POINT": point}
-    change(mirror, n)
     try:
         mirror.start()
     except LabError:
         pass  # it may meet the point before it ever answers
-    end = time.monotonic() + 30
-    while mirror.process.running():
-        if time.monotonic() > end:
-            raise AssertionError(f"the step {point} was never reached")
-        time.sleep(0.05)
+    wait_until(lambda: not mirror.process.running(), f"the step {point}", 30)
     mirror.env = {}
+
+
+def kill_at(mirror, point, change, n):
+    mirror.stop()
+    mirror.env = {"MIRROR_KILL_POINT": point}
+    change(mirror, n)
+    start_and_die(mirror, point)
     mirror.start()
     mirror.wait_equal(60)
 
@@ -140,16 +142,10 @@ def add_gone(point):
     """What was sent to a folder that is gone from production before anybody recorded it is ours, and goes with it."""
     def killed(mirror):
         mirror.stop()
-        mirror.env = {"MIRROR_KILL_POINT": point}
         create(mirror, f"gone at {point}")
-        try:
-            mirror.start()
-        except LabError:
-            pass
-        wait_until(lambda: not mirror.process.running(), f"the step {point}", 30)
+        start_and_die(mirror, point)
         with mirror.store("production").connect("1001") as client:
             client.command(f'DELETE "made gone at {point}"')
-        mirror.env = {}
         mirror.start()
         mirror.wait_equal(60)
         mirror.ctl("resync", "--all", "--wait")
@@ -177,18 +173,12 @@ def add_moved(point, what, commands):
                     client.append(name, [(samples.make("text", random.Random(f"{name} {n}")).body, [], None) for n in range(count)])
         mirror.wait_equal(60)
         mirror.stop()
-        mirror.env = {"MIRROR_KILL_POINT": point}
         with mirror.store("production").connect("1001") as client:
             client.command(f"RENAME {old} {new}")
-        try:
-            mirror.start()
-        except LabError:
-            pass
-        wait_until(lambda: not mirror.process.running(), f"the step {point}", 30)
+        start_and_die(mirror, point)
         with mirror.store("production").connect("1001") as client:
             for command in commands:
                 client.command(command.format(new, old))
-        mirror.env = {}
         copied = appended(mirror)
         mirror.start()
         mirror.wait_equal(60)
