@@ -157,7 +157,7 @@ def refused_in_the_middle(step):
     cases.add(case)
 
 
-for number in range(4):
+for number in (0, 2):
     refused_in_the_middle(number)
 
 

@@ -194,8 +194,8 @@ def appended(mirror):
 
 
 for what_then, then in AFTER_A_RENAME.items():
-    for point_name in ("folder.renamed", "folder.names_saved"):
-        add_moved(point_name, what_then, then)
+    add_moved("folder.renamed", what_then, then)
+add_moved("folder.names_saved", "renamed_on", AFTER_A_RENAME["renamed_on"])
 
 
 for point_name in ("append.octets", "append.answered", "window.saved"):
