@@ -2,6 +2,9 @@
 // Where the folders of the target stand and have to be, as far as a pass knows, and the rows' names after the
 // renames.
 
+#include <algorithm>
+#include <tuple>
+
 #include "base/fault.hpp"
 #include "mirror/folder_steps.hpp"
 
@@ -17,7 +20,8 @@ bool fits(const db::FolderRecord& record, const plan::ListedFolder& folder) {
          folder.uidnext >= record.target_uidnext;
 }
 
-// Of what the map says of this folder something is there, and nothing is otherwise.
+// Of what the map says of this folder something is there, and nothing is otherwise. A server that does not
+// let us look has said nothing: such a folder is not made anew in this pass.
 Task<bool> holds_its_messages(Pass& pass, const db::FolderRecord& record, std::string name) {
   auto rows = co_await db::load_rows(pass.world.pool,
                                      {record.id, record.source_uidvalidity, record.target_uidvalidity});
@@ -28,8 +32,13 @@ Task<bool> holds_its_messages(Pass& pass, const db::FolderRecord& record, std::s
     known[row.target] = &row;
     uids.add(row.target);
   }
+  if (uids.empty()) co_return false;
   const auto selected = co_await pass.target->select(name, true);
-  if (!selected || uids.empty()) co_return false;
+  if (!selected) {
+    pass.note(selected.error());
+    pass.away.insert(record.target_name);
+    co_return false;
+  }
   imap::FetchWhat what;
   what.date = what.size = true;
   std::size_t agree = 0, differ = 0;
@@ -40,6 +49,10 @@ Task<bool> holds_its_messages(Pass& pass, const db::FolderRecord& record, std::s
                       m.date->unix_seconds == (row.target_size != 0 ? row.target_date : row.date);
     (same ? agree : differ) += 1;
   });
+  if (!reply.ok()) {
+    pass.note(imap::failure_of(reply, "FETCH", name));
+    pass.away.insert(record.target_name);
+  }
   co_return reply.ok() && agree > 0 && differ == 0;
 }
 
@@ -67,10 +80,10 @@ Task<std::vector<const db::FolderRecord*>> settle_certain(Pass& pass, const ByNa
   }
   if (off.empty()) co_return off;
   for (const auto& record : pass.records) {
-    if (!pass.places.contains(record.id) || !doubtful.contains(record.target_uidvalidity) ||
-        record.mapped == 0)
+    const bool unknown = base::raw(record.target_uidvalidity) == 0;
+    if (!pass.places.contains(record.id) || !(unknown || doubtful.contains(record.target_uidvalidity)))
       continue;
-    if (co_await holds_its_messages(pass, record, record.target_name)) continue;
+    if (record.mapped > 0 && co_await holds_its_messages(pass, record, record.target_name)) continue;
     pass.places.erase(record.id);
     off.push_back(&record);
   }
@@ -111,14 +124,22 @@ Task<void> find_places(Pass& pass) {
   ByName by_name;
   for (const auto& folder : pass.on_target)
     if (folder.selectable) by_name.emplace(folder.name, &folder);
-  const auto off = co_await settle_certain(pass, by_name);
+  auto off = co_await settle_certain(pass, by_name);
+  // Those first that messages tell: what is empty takes a name that is left.
+  std::sort(off.begin(), off.end(), [](const auto* a, const auto* b) {
+    return std::tuple(a->mapped == 0, a->id) < std::tuple(b->mapped == 0, b->id);
+  });
   std::set<std::string> claimed;
   for (const auto& [id, place] : pass.places) claimed.insert(place);
   for (const auto* record : off) {
-    auto place = co_await look_elsewhere(pass, *record, claimed);
-    // Another one bears the name by now: what that means is seen when it is looked at.
-    if (place.empty() && by_name.contains(record->target_name) && !claimed.contains(record->target_name))
-      place = record->target_name;
+    const auto own = by_name.find(record->target_name);
+    const bool free = own != by_name.end() && !claimed.contains(record->target_name);
+    const bool unknown = base::raw(record->target_uidvalidity) == 0;
+    std::string place;
+    if (record->mapped > 0 || !free || !(unknown || fits(*record, *own->second)))
+      place = co_await look_elsewhere(pass, *record, claimed);
+    // Another one may bear the name by now: what that means is seen when it is looked at.
+    if (place.empty() && free) place = record->target_name;
     if (place.empty()) continue;
     claimed.insert(place);
     pass.places[record->id] = std::move(place);
@@ -133,31 +154,38 @@ plan::MoveInput moves_of(const Pass& pass, const plan::FolderPlan& plan,
     return found == pass.places.end() ? std::string() : found->second;
   };
   plan::MoveInput input;
-  for (const auto& [row, folder] : plan.kept)
-    input.staying.push_back({row, place(row.id), home_of(pass, records.at(row.id), folder), row.source_name});
+  std::set<std::string> ours;
+  for (const auto& [id, name] : pass.places) ours.insert(name);
+  for (const auto& folder : pass.on_target)
+    if (folder.selectable && !ours.contains(folder.name)) input.strangers.insert(folder.name);
+  for (const auto& [row, folder] : plan.kept) {
+    const auto home = home_of(pass, records.at(row.id), folder);
+    // Somebody renamed it on the target and made another one: that one bears the name now, and is looked at.
+    const bool taken = input.strangers.contains(home);
+    input.staying.push_back({row, taken ? home : place(row.id), home, row.source_name});
+  }
   for (const auto& one : confirmed)
     input.staying.push_back({plan_row(one.record), place(one.record.id), one.to, one.now.name});
   for (const auto& row : plan.vanished) input.vanished.push_back({row, place(row.id), "", ""});
   for (const auto& folder : plan.fresh)
     input.fresh.insert(plan::target_folder_name(folder.name, name_rules(pass, folder)));
-  std::set<std::string> ours;
-  for (const auto& [id, name] : pass.places) ours.insert(name);
-  for (const auto& folder : pass.on_target)
-    if (folder.selectable && !ours.contains(folder.name)) input.strangers.insert(folder.name);
   return input;
 }
 
 void leave_as_they_are(Pass& pass, plan::FolderPlan& plan) {
+  std::map<std::string, base::FolderId> taken;
+  for (const auto& [id, place] : pass.places) taken.emplace(place, id);
+  // Its folder stands under another name, or another row's under its own.
   const auto elsewhere = [&](const auto& row) {
     const auto place = pass.places.find(row.id);
-    return place != pass.places.end() && place->second != row.target_name;
+    const auto there = taken.find(row.target_name);
+    return (place != pass.places.end() && place->second != row.target_name) ||
+           (there != taken.end() && there->second != row.id);
   };
   for (const auto& [row, folder] : plan.kept)
     if (elsewhere(row)) pass.away.insert(row.target_name);
   // A row that does not say where its folder is by now: nothing may be concluded from its name.
   std::erase_if(plan.vanished, elsewhere);
-  std::set<std::string> taken;
-  for (const auto& [id, place] : pass.places) taken.insert(place);
   std::erase_if(plan.fresh, [&](const auto& folder) {
     return taken.contains(plan::target_folder_name(folder.name, name_rules(pass, folder)));
   });

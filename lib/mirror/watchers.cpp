@@ -107,6 +107,7 @@ Task<void> Watchers::end() {
   co_await ended(polling_);
   watched_.clear();
   polled_.clear();
+  statuses_.clear();  // every new start begins with a compare
 }
 
 Task<void> Watchers::end_others(const std::vector<db::WatchedMailbox>& wanted) {

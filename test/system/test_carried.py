@@ -115,6 +115,28 @@ def a_folder_that_goes_out_of_scope_by_a_rename_keeps_its_copy(mirror):
 
 
 @cases.add
+def a_folder_renamed_on_dr_of_which_another_one_bears_the_name_goes_on(mirror):
+    """By hand, or by an owner's client; the one that was renamed stays there as it is."""
+    change(mirror, sent=3)
+    mirror.stop()
+    with mirror.store("dr").connect(OWNER) as client:
+        for command in ("RENAME sent sent-old", "CREATE sent"):
+            client.command(command)
+    with mirror.store("production").connect(OWNER) as client:
+        client.append("sent", made("sent after", 2))
+        client.command("RENAME F G")
+    mirror.start()
+    mirror.wait_settled(60)
+    mirror.ctl("resync", "--all", "--wait")
+    assert not [row for row in mirror.status()["problems"] if row["code"] == "MRD-IMAP-023"], mirror.status()["problems"]
+    with mirror.store("dr").connect(OWNER) as client:
+        assert [client.select(name, examine=True)["exists"] for name in ("sent", "sent-old")] == [5, 3]
+        assert "G" in [name for name, _, _ in client.list()]
+        client.command("DELETE sent-old")
+    mirror.wait_equal(60)
+
+
+@cases.add
 def a_folder_that_went_from_both_is_forgotten(mirror):
     change(mirror, both=3)
     change(mirror, "DELETE both", on_dr=("DELETE both",))

@@ -106,8 +106,11 @@ json::object image_text(const EntryReader& reader, const plan::EntryView& view,
       return;
     }
     json::array hashes;
-    for (const auto& value : view.fields[i].values)
-      hashes.push_back(json::object{{"keyed_hash", hex(reader.hash(owner + '\0' + value))}});
+    for (const auto& value : view.fields[i].values) {
+      std::string owned = owner;
+      owned.append(1, '\0').append(value);
+      hashes.push_back(json::object{{"keyed_hash", hex(reader.hash(owned))}});
+    }
     out[field.target] = std::move(hashes);
   };
   if (fields.empty()) {

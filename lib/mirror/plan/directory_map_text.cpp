@@ -56,7 +56,8 @@ std::string field_problem(const json::object& field) {
       return fmt::format("\"{}\" is not known{}", name,
                          near ? fmt::format("; did you mean \"{}\"?", *near) : "");
     }
-    if (const auto wrong = type_problem(name, value); !wrong.empty()) return name + " " + wrong;
+    if (const auto wrong = type_problem(name, value); !wrong.empty())
+      return fmt::format("{} {}", name, wrong);
   }
   if (const auto kind = text_of(field, "kind"); !kind.empty() && !parse_field_kind(kind))
     return "kind must be one of: text, password, binary";
