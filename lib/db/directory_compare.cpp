@@ -37,7 +37,6 @@ class Compare {
       for (auto at = text.find(mark); at != std::string::npos; at = text.find(mark))
         text.replace(at, mark.size(), std::to_string(number));
     };
-
     put(":link", num(what_.link));
     put(":plan", static_cast<std::int64_t>(what_.plan));
     put(":after", what_.delete_after.count());

@@ -39,7 +39,7 @@ Task<void> confirm_renames(Pass& pass, plan::FolderPlan& plan);
 // UIDNEXT say that this is another one; then, by its messages, wherever a RENAME took it that was never
 // recorded.
 Task<void> find_places(Pass& pass);
-// ... where they have to be.
+// folder_moves.cpp: where they have to be.
 struct ConfirmedRename {
   db::FolderRecord record;
   plan::ListedFolder now;

@@ -47,8 +47,7 @@ class Renamer {
     }
     while (permitted_ && !by_place_.empty()) {
       // Only circles are left: one of them steps aside, once. Whoever still waits then wants a name that
-      // another
-      // one got: the server's own refusal is the answer.
+      // another one got: the server's own refusal is the answer.
       const auto circle = ready.empty() ? in_circle() : by_place_.end();
       const bool park = circle != by_place_.end();
       const auto place = park ? circle->first : ready.empty() ? by_place_.begin()->first : ready.front();
