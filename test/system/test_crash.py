@@ -3,6 +3,7 @@
 """Exactly once, whatever dies: mirrord killed at every named step; then random kills of it, of both stores and of
 PostgreSQL under traffic. Afterwards both stores are equal, and a further pass writes nothing."""
 
+import collections
 import os
 import pathlib
 import random
@@ -205,6 +206,35 @@ for point_name in ("append.octets", "append.answered", "window.saved"):
 @cases.add
 def after_all_kills_a_pass_writes_nothing(mirror):
     quiet_pass(mirror)
+
+
+def told_by_history(mirror, owner):
+    """{(UIDVALIDITY, UID)} that came to DR, each once, and did not leave it again, by the history alone."""
+    there, came = set(), collections.Counter()
+    for kind, *message in mirror.lab.postgres.sql("select kind, target_uidvalidity, target_uid from history h join mailbox m on m.id = "
+                                                  f"h.mailbox_id where m.name = '{owner}' and kind like 'message.%' order by h.id"):
+        comes = kind in ("message.copied", "message.adopted")
+        (there.add if comes else there.discard)(tuple(message))
+        came[tuple(message)] += comes
+    twice = [message for message, times in came.items() if times > 1]
+    assert not twice, (owner, twice)
+    return there
+
+
+@cases.add
+def the_history_alone_tells_what_is_on_dr(mirror):
+    """What was killed between a change and its record would be missing here, or told twice."""
+    for owner in OWNERS:
+        told, seen = told_by_history(mirror, owner), 0
+        with mirror.store("dr", "mirror").connect(owner) as client:
+            for folder, _, attributes in client.list():
+                if "\\Noselect" in attributes:
+                    continue
+                about = client.select(folder, examine=True)
+                there = {str(uid) for uid in client.fetch("UID")} if about["exists"] else set()
+                assert {uid for validity, uid in told if validity == str(about["uidvalidity"])} == there, (owner, folder)
+                seen += len(there)
+        assert seen, owner
 
 
 def break_under_traffic(mirror, state, victims, dice, seed):

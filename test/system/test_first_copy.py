@@ -4,6 +4,7 @@
 
 import pathlib
 import random
+import subprocess
 import sys
 import time
 
@@ -12,7 +13,7 @@ sys.path[0] = str(pathlib.Path(__file__).resolve().parent.parent)
 from lab import fill, imapwire, samples
 from lab.cases import Cases
 from lab.lab import Lab
-from lab.mirrord import Mirror, build_folder
+from lab.mirrord import USER, Mirror, build_folder
 
 cases = Cases()
 OWNERS = ("1001", "1002", "1003")
@@ -63,6 +64,20 @@ def flags_and_deletions_follow(mirror):
 
 
 @cases.add
+def flags_follow_without_a_body(mirror):
+    with mirror.store("production").connect("1001") as client:
+        client.append("INBOX", [(samples.make("voice_ulaw", random.Random("flags alone")).body, [], None)])
+        mirror.wait_equal(30)
+        appends = mirror.lab.dr_relay.totals()["totals"]["APPEND"]
+        last = client.select("INBOX")["exists"]
+        for change in ("+FLAGS (\\Seen \\Answered heard)", "+FLAGS (\\Flagged \\Deleted)", "-FLAGS (\\Seen heard)",
+                       "FLAGS (\\Draft $Forwarded)"):
+            client.command(f"STORE {last} {change}")
+            mirror.wait_equal(30)
+    assert mirror.lab.dr_relay.totals()["totals"]["APPEND"] == appends, "a message was sent again for its flags"
+
+
+@cases.add
 def suspended_nothing_arrives_and_after_resume_it_does(mirror):
     before = count_on_dr(mirror, "1003")
     mirror.ctl("suspend", "--reason", "a test", "--wait")
@@ -90,6 +105,26 @@ def suspended_survives_a_restart(mirror):
 
 
 @cases.add
+def suspended_survives_a_reboot(mirror):
+    """Everything dies at once, and starts again."""
+    servers = mirror.lab.postgres, mirror.lab.production, mirror.lab.dr
+    mirror.ctl("suspend", "--reason", "a test", "--wait")
+    before = count_on_dr(mirror, "1002")
+    for thing in (mirror, *servers):
+        thing.kill()
+    for thing in (*servers, mirror):
+        thing.start()
+    assert mirror.status()["site"]["state"] == "suspended"
+    asked = [relay.totals()["totals"] for relay in (mirror.lab.relay, mirror.lab.dr_relay)]
+    deposit(mirror, "1002", "while suspended, after a reboot")
+    time.sleep(5)
+    assert count_on_dr(mirror, "1002") == before, "it arrived while suspended"
+    assert [relay.totals()["totals"] for relay in (mirror.lab.relay, mirror.lab.dr_relay)] == asked, "a store was asked"
+    mirror.ctl("resume", "--reason", "a test")
+    mirror.wait_equal(60)
+
+
+@cases.add
 def a_kill_loses_and_doubles_nothing(mirror):
     for n in range(3):
         deposit(mirror, "1001", f"kill {n}")
@@ -99,12 +134,26 @@ def a_kill_loses_and_doubles_nothing(mirror):
 
 
 @cases.add
+def messages_go_by_fetch_and_append_alone(mirror):
+    """And past no server: mirrord's user can read no file of either store."""
+    read, written = (relay.totals()["totals"] for relay in (mirror.lab.relay, mirror.lab.dr_relay))
+    assert read["UID FETCH"] and written["APPEND"], (read, written)
+    others = {f"{uid}{name}" for uid in ("", "UID ") for name in ("COPY", "MOVE", "REPLACE")} & (read.keys() | written.keys())
+    assert not others, others
+    for server in (mirror.lab.production, mirror.lab.dr):
+        files = sum(path.is_file() for path in pathlib.Path(server.mail).rglob("*"))
+        found = subprocess.run(["find", server.mail, "-type", "f", "-readable"], capture_output=True, user=USER, group=USER, extra_groups=[],
+                               cwd="/", check=False).stdout
+        assert files and not found, (server.mail, files, found[:200])
+
+
+@cases.add
 def production_was_only_read(mirror):
     mirror.assert_production_untouched()
 
 
 def main():
-    with Lab(build_folder(), OWNERS, fsync=False, relay=True) as lab, Mirror(lab) as mirror:
+    with Lab(build_folder(), OWNERS, fsync=False, relay=True, dr_relay=True) as lab, Mirror(lab) as mirror:
         return cases.run(mirror, sys.argv[1] if len(sys.argv) > 1 else "")
 
 

@@ -95,6 +95,23 @@ def flags_deletions_and_folders_are_pushed_and_told_apart(mirror):
 
 
 @cases.add
+def many_events_are_one_mark(mirror):
+    """While DR is away nothing can be worked: the mailbox is marked once, however often it is told."""
+    mirror.wait_settled()
+    mirror.lab.dr.stop()
+    try:
+        before = counted(mirror).get(("deposit", True), 0)
+        for n in range(6):
+            deposit(mirror, "1001", f"one mark {n}")
+        wait_until(lambda: counted(mirror).get(("deposit", True), 0) == before + 6, "the events", 20.0)
+        rows = mirror.lab.postgres.sql("select m.name from dirty d join mailbox m on m.id = d.mailbox_id")
+        assert rows == [["1001"]], rows
+    finally:
+        mirror.lab.dr.start()
+    mirror.wait_equal(60)
+
+
+@cases.add
 def logins_of_people_are_counted_and_cause_no_work(mirror):
     mirror.wait_settled()
     before = counted(mirror).get(("login", False), 0)
