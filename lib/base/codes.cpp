@@ -90,9 +90,9 @@ constexpr auto k_codes = std::to_array<Code>({
      "--plan ID --allow-mass-delete --reason TEXT."},
     {"MRD-DIR-003", Scope::message, Retry::later, "an entry lacks what DR needs",
      "Enter the missing fields on production, where administration happens: the next run takes it along."},
-    {"MRD-DIR-004", Scope::message, Retry::later, "an entry has no key of its own",
-     "Give it a mailbox number that no other entry of that directory has. Until then neither of them is "
-     "touched on DR."},
+    {"MRD-DIR-004", Scope::message, Retry::later, "an entry has no key of its own, or was not given whole",
+     "Give it a mailbox number that no other entry of that directory has, or let the server give all values "
+     "of an attribute at once (Active Directory: MaxValRange). Until then nothing of it is touched on DR."},
     {"MRD-DIR-005", Scope::message, Retry::later, "DR's directory refused a change",
      "The server's words say why. Rights, schema and uniqueness rules of DR must allow what production has; "
      "the next run tries again."},

@@ -102,7 +102,8 @@ Task<std::vector<RunMailbox>> waiting_mailboxes(Pool& pool, RunId run, std::size
 // Sets one mailbox's result and counts the run forward; the run ends when none is waiting.
 Task<void> finish_run_mailbox(Pool& pool, RunId run, MailboxId mailbox, std::string state,
                               std::string detail_json);
-Task<void> finish_run(Pool& pool, RunId run, std::string state, std::string result_json);
+// False: it is not this node's any more (another one has it, or it ended), and nothing was changed.
+Task<bool> finish_run(Pool& pool, RunId run, std::string node, std::string state, std::string result_json);
 Task<bool> run_cancelled(Pool& pool, RunId run);
 // Runs that a node left running when it died: queued again.
 Task<void> requeue_runs_of(Pool& pool, std::string node);

@@ -138,18 +138,21 @@ Task<void> finish_run_mailbox(Pool& pool, RunId run, MailboxId mailbox, std::str
                     [&](Transaction& tx) { end_share(tx, run, mailbox, state, detail_json); });
 }
 
-Task<void> finish_run(Pool& pool, RunId run, std::string state, std::string result_json) {
-  co_await transact(pool, [&](Transaction& tx) {
-    tx.exec_params(
+Task<bool> finish_run(Pool& pool, RunId run, std::string node, std::string state, std::string result_json) {
+  co_return co_await transact(pool, [&](Transaction& tx) {
+    const auto ended = tx.exec_params(
         "update run set state = $2, result = $3::jsonb, finished_at = now(), done = case when kind = "
         "'store_test' then total else done end, "
-        "failed = case when kind = 'store_test' and $2 = 'failed' then 1 else failed end where id = $1",
-        num(run), state, clean_text(result_json));
+        "failed = case when kind = 'store_test' and $2 = 'failed' then 1 else failed end where id = $1 and "
+        "state = 'running' and node_id = $4 returning 1",
+        num(run), state, clean_text(result_json), node);
+    if (ended.empty()) return false;
     tx.exec_params(
         "select add_event('run.finished', 'info', case when kind = 'store_test' then mask else '' end, '', "
         "id, '', "
         "jsonb_build_object('kind', kind, 'state', state)) from run where id = $1",
         num(run));
+    return true;
   });
 }
 

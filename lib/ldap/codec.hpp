@@ -74,5 +74,8 @@ std::optional<std::string> page_cookie(const Outcome& outcome);
 Control pre_read(const std::vector<std::string>& attributes);
 // The entry as it was before the change; nothing when the server did not say.
 std::optional<Entry> pre_read_entry(const Outcome& outcome);
+// The same of the entry as it is afterwards.
+Control post_read(const std::vector<std::string>& attributes);
+std::optional<Entry> post_read_entry(const Outcome& outcome);
 
 }  // namespace mirror::ldap

@@ -33,6 +33,15 @@ bool for_now(Code code) {
          static_cast<int>(code) == k_other;
 }
 
+constexpr const char* k_hung_up = " instead of answering the login: it may not accept the client certificate";
+
+// A server refuses a client certificate after the client's handshake has ended (RFC 8446 4.4.2.4), some
+// without a word.
+bool hung_up(const net::Endpoint& endpoint, bool silent, const Failure& failure) {
+  return !endpoint.tls_settings.certificate_file.empty() && silent &&
+         (failure.code() == "MRD-NET-003" || failure.code() == "MRD-NET-006");
+}
+
 Failure refusal(std::string_view code, const std::string& words, Code result) {
   return {code, base::Scope::store, for_now(result) ? base::Retry::later : base::Retry::never, words};
 }
@@ -85,7 +94,13 @@ Task<std::unique_ptr<Connection>> Connection::open(Access access) {
     }
     auto connection = std::make_unique<Connection>(access, std::move(stream));
     if (endpoint.tls == net::TlsMode::starttls) co_await connection->start_tls(endpoint);
-    co_await connection->bind();
+    const auto before = connection->octets_in();
+    try {
+      co_await connection->bind();
+    } catch (const Failed& failed) {
+      if (!hung_up(endpoint, connection->octets_in() == before, failed.failure())) throw;
+      throw Failed(Failure(failed.failure().code(), failed.failure().detail() + k_hung_up));
+    }
     co_return connection;
   }
   if (last) throw Failed(*last);

@@ -57,15 +57,18 @@ Control Codec::assertion(const std::string& filter) {
   return {LDAP_CONTROL_ASSERT, std::string(value.bv_val, value.bv_len), true};
 }
 
-Control pre_read(const std::vector<std::string>& attributes) {
+namespace {
+
+// RFC 4527: the entry as it was, or is, in the answer to its change.
+Control read_entry_control(const char* oid, const std::vector<std::string>& attributes) {
   const Ber ber(ber_alloc_t(LBER_USE_DER));
   CNames names(attributes);
   ber_printf(ber.get(), "{v}", names.get());
-  return {LDAP_CONTROL_PRE_READ, flatten(ber), false};
+  return {oid, flatten(ber), false};
 }
 
-std::optional<Entry> pre_read_entry(const Outcome& outcome) {
-  const auto* control = control_of(outcome, LDAP_CONTROL_PRE_READ);
+std::optional<Entry> entry_in(const Outcome& outcome, const char* oid) {
+  const auto* control = control_of(outcome, oid);
   if (control == nullptr) return std::nullopt;
   const Ber ber = reader(*control);
   Entry entry;
@@ -86,6 +89,24 @@ std::optional<Entry> pre_read_entry(const Outcome& outcome) {
     ber_bvarray_free(values);
   }
   return entry;
+}
+
+}  // namespace
+
+Control pre_read(const std::vector<std::string>& attributes) {
+  return read_entry_control(LDAP_CONTROL_PRE_READ, attributes);
+}
+
+std::optional<Entry> pre_read_entry(const Outcome& outcome) {
+  return entry_in(outcome, LDAP_CONTROL_PRE_READ);
+}
+
+Control post_read(const std::vector<std::string>& attributes) {
+  return read_entry_control(LDAP_CONTROL_POST_READ, attributes);
+}
+
+std::optional<Entry> post_read_entry(const Outcome& outcome) {
+  return entry_in(outcome, LDAP_CONTROL_POST_READ);
 }
 
 }  // namespace mirror::ldap

@@ -104,6 +104,13 @@ std::string escape_filter(std::string_view value) {
   return out;
 }
 
+bool is_part(std::string_view name) noexcept {
+  constexpr std::string_view k_option = ";range=";
+  for (auto at = name.find(';'); at != std::string_view::npos; at = name.find(';', at + 1))
+    if (same_name(name.substr(at, k_option.size()), k_option)) return true;
+  return false;
+}
+
 bool same_name(std::string_view a, std::string_view b) noexcept {
   return a.size() == b.size() &&
          std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return to_lower(x) == to_lower(y); });

@@ -113,6 +113,9 @@ struct Rename {
 // A value as part of a filter text (RFC 4515 3).
 std::string escape_filter(std::string_view value);
 
+// Whether these are a part of the attribute's values alone: "member;range=0-1499" (Active Directory).
+bool is_part(std::string_view name) noexcept;
+
 // Names of attribute types are compared without regard to case.
 bool same_name(std::string_view a, std::string_view b) noexcept;
 

@@ -127,7 +127,7 @@ Task<void> work_through(World& world, Gate& gate, db::RunRecord run) {
     if (mailboxes.empty()) break;
     for (const auto& mailbox : mailboxes) {
       if (co_await db::run_cancelled(world.pool, run.id)) {
-        co_await db::finish_run(world.pool, run.id, "cancelled", to_json(total));
+        co_await db::finish_run(world.pool, run.id, world.settings.node, "cancelled", to_json(total));
         co_return;
       }
       for (bool counted = false; !counted;) {

@@ -33,8 +33,13 @@ class Changer {
   // Waits for a turn under the ceiling. What is sent afterwards has to be permitted after it.
   Task<void> wait_turn() { return rate_.take(1); }
   bool is_fresh(base::BootTime permitted) const;
+  // What cannot be written or was not answered, while both sides are there: the others go on.
+  bool is_of_one_entry(const base::Failure& failure) const;
+
   // From one name on DR to another. At once; the caller has waited and has a permission.
   Task<ldap::Outcome> move(ldap::Dn from, ldap::Dn to);
+  // The containers above dn, made as production has them above source_dn. True: dn may be tried again.
+  Task<bool> ensure_parent(ldap::Dn dn, ldap::Dn source_dn, base::BootTime permitted);
 
  private:
   Task<void> change(db::ChangeResult& out, base::BootTime permitted);
@@ -43,9 +48,12 @@ class Changer {
   Task<void> rename(db::ChangeResult& out, base::BootTime permitted);
   Task<void> disable(db::ChangeResult& out, base::BootTime permitted);
   Task<void> remove(db::ChangeResult& out, base::BootTime permitted);
+  // What production holds: as the plan has just read it, else by asking.
+  Task<std::optional<ldap::Entry>> wanted(const db::ChangeRow& row);
+  Task<std::string> uuid_of_new(const db::ChangeResult& out, const ldap::Outcome& outcome);
   Task<bool> still_gone(db::ChangeResult& out);
   Task<bool> still_as_seen(db::ChangeResult& out);
-  Task<bool> ensure_parent(ldap::Dn dn, ldap::Dn source_dn, base::BootTime permitted);
+
   Task<ldap::Outcome> send_modify(db::ChangeResult& out, const std::vector<std::size_t>& fields,
                                   const plan::EntryView& after, const std::string& csn);
   // Waits for its turn and checks that the permission is still fresh; false: it is not.

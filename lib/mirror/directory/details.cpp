@@ -20,8 +20,14 @@ std::string missing_words(const EntryReader& reader, const plan::EntryChanges& c
 
 class Details {
  public:
-  Details(Side& source, Side& target, const EntryReader& reader, std::vector<db::ChangeRow> rows)
-      : source_(source), target_(target), reader_(reader), rows_(std::move(rows)), out_(rows_.size()) {}
+  Details(const base::Clock& clock, Side& source, Side& target, const EntryReader& reader,
+          std::vector<db::ChangeRow> rows)
+      : clock_(clock),
+        source_(source),
+        target_(target),
+        reader_(reader),
+        rows_(std::move(rows)),
+        out_(rows_.size()) {}
 
   std::size_t size() const { return rows_.size(); }
   std::vector<db::ChangeDetail> take() { return std::move(out_); }
@@ -59,11 +65,13 @@ class Details {
   }
 
   Task<void> change(const db::ChangeRow& row, db::ChangeDetail& out) {
-    const auto from = co_await look_up(source_, reader_, db::Side::source, row.source_dn, row.source_uuid);
-    const auto name = from ? reader_.target_name(*from) : std::nullopt;
+    const auto read_at = clock_.now();
+    auto from = co_await look_up(source_, reader_, db::Side::source, row.source_dn, row.source_uuid);
+    const bool whole = !from || EntryReader::is_whole(*from);
+    const auto name = from && whole ? reader_.target_name(*from) : std::nullopt;
     if (!from || !name) {
       out.state = from ? "refused" : "unneeded";
-      if (from) out.code = "MRD-DIR-008";
+      if (from) out.code = whole ? "MRD-DIR-008" : "MRD-DIR-004";
       co_return;
     }
     const auto after = reader_.view(db::Side::source, *from);
@@ -89,8 +97,10 @@ class Details {
     out.drift = row.drift || (before && changes.drift());
     out.attributes =
         boost::json::serialize(changes_text(reader_, changes, before ? &*before : nullptr, &after));
+    if (out.state == "planned") source_.recent.keep(row.source_uuid, std::move(*from), read_at);
   }
 
+  const base::Clock& clock_;
   Side& source_;
   Side& target_;
   const EntryReader& reader_;
@@ -103,7 +113,8 @@ class Details {
 Task<void> fill_details(Context& context, Side& source, Side& target, const EntryReader& reader,
                         db::PlanId plan, std::size_t window) {
   for (;;) {
-    Details details(source, target, reader, co_await db::found_changes(context.pool, plan, k_batch));
+    Details details(context.clock, source, target, reader,
+                    co_await db::found_changes(context.pool, plan, k_batch));
     if (details.size() == 0) co_return;
     co_await for_each_at_once(details.size(), window, details);
     co_await db::save_details(context.pool, details.take());

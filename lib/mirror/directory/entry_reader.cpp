@@ -68,6 +68,10 @@ const std::vector<std::string>& EntryReader::attributes(db::Side side) const noe
   return side == db::Side::source ? source_attributes_ : target_attributes_;
 }
 
+bool EntryReader::is_whole(const ldap::Entry& entry) noexcept {
+  return std::ranges::none_of(entry.attributes, [](const auto& a) { return ldap::is_part(a.name); });
+}
+
 plan::EntryView EntryReader::view(db::Side side, const ldap::Entry& entry) const {
   plan::EntryView out;
   out.fields.resize(map_.fields.size());
@@ -191,6 +195,7 @@ db::ImageRow EntryReader::image(db::Side side, const ldap::Entry& entry) const {
   row.uuid = std::string(entry.first("entryUUID"));
   const auto fields = view(side, entry);
   row.key = key_of(fields, row.problem);
+  if (!is_whole(entry)) row.problem = "of an attribute only a part of its values was given (;range=)";
   // A server without entryUUID: who it is, is its key then.
   if (row.uuid.empty()) row.uuid = row.key.empty() ? "name:" + entry.dn : "key:" + row.key;
   auto name = side == db::Side::source ? target_name(entry) : ldap::Dn::parse(entry.dn);

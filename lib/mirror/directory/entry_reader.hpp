@@ -29,6 +29,8 @@ class EntryReader {
   // What is to be asked for.
   const std::vector<std::string>& attributes(db::Side side) const noexcept;
 
+  // Whether no attribute came as a part of its values alone: it would look as if it had none.
+  static bool is_whole(const ldap::Entry& entry) noexcept;
   plan::EntryView view(db::Side side, const ldap::Entry& entry) const;
   db::ImageRow image(db::Side side, const ldap::Entry& entry) const;
   // Of the entry as it came: equal for entries that give equal rows, at a fraction of a row's cost.

@@ -15,6 +15,7 @@ namespace {
 struct Traveller {
   db::ChangeResult result;
   ldap::Dn home, at, goal;
+  std::optional<ldap::Dn> source;  // where production has it; nullopt: it only makes room
   bool parked = false;
 };
 
@@ -23,6 +24,18 @@ ldap::Dn with_value(const ldap::Dn& dn, std::string value) {
   auto rdn = dn.rdns().front();
   rdn.front().value = std::move(value);
   return dn.with_rdn(std::move(rdn));
+}
+
+// A name that nobody else has is of the mirror's own making. Where only digits are taken (a numeric string),
+// it is made of those.
+struct OwnName {
+  std::string name, digits;
+};
+
+// A server says so in one of these ways.
+bool refuses_spelling(const ldap::Outcome& outcome) {
+  return outcome.code == ldap::Code::invalid_syntax || outcome.code == ldap::Code::invalid_dn_syntax ||
+         outcome.code == ldap::Code::constraint_violation || outcome.code == ldap::Code::naming_violation;
 }
 
 class Renamer {
@@ -88,11 +101,11 @@ class Renamer {
     const auto at = to ? ldap::Dn::parse(to->dn) : std::nullopt;
     std::optional<ldap::Dn> goal;
     if (r.source_uuid.empty()) {
-      if (at)
-        goal = with_value(*at, fmt::format("left-{}-{}", what_.sender.plan, static_cast<std::int64_t>(r.id)));
+      if (at) goal = with_value(*at, left(r.id).name);
     } else {
       const auto from = co_await look_up(source_, reader_, db::Side::source, r.source_dn, r.source_uuid);
       if (from) goal = reader_.target_name(*from);
+      if (from) t.source = ldap::Dn::parse(from->dn);
     }
     if (!goal || !at || reader_.name_key(*goal) == reader_.name_key(*at)) {
       co_await end(std::move(t), "unneeded");
@@ -116,44 +129,80 @@ class Renamer {
     if (next != wanted_.end() && by_place_.contains(next->second)) ready.push_back(next->second);
   }
 
-  // The permission is as old as the clock that was read before it.
-  Task<bool> permit(const Traveller& t) {
+  // The permission is as old as the clock that was read before it; nullopt: there is none.
+  Task<std::optional<base::BootTime>> permit(const Traveller& t) {
     co_await changer_.wait_turn();
     const auto now = context_.clock.now();
     const bool given = co_await db::permit_again(context_.pool, what_.sender, {t.result.row.id});
-    co_return given&& changer_.is_fresh(now);
+    if (!given || !changer_.is_fresh(now)) co_return std::nullopt;
+    co_return now;
+  }
+
+  OwnName left(db::ChangeId id) const {
+    const auto number = static_cast<std::int64_t>(id);
+    return {fmt::format("left-{}-{}", what_.sender.plan, number), fmt::format("98{:012}", number)};
+  }
+  OwnName aside(db::ChangeId id) const {
+    const auto number = static_cast<std::int64_t>(id);
+    return {fmt::format("mm-parked-{}-{}", what_.sender.plan, number), fmt::format("99{:012}", number)};
+  }
+
+  // Where it goes now. What stands in the way and can be mended is, once: a container that is not there, and
+  // a name of ours that is not taken as it is spelled. nullopt: it may not be sent any more.
+  Task<std::optional<ldap::Outcome>> move(Traveller& t, bool park, base::BootTime permitted) {
+    const auto id = t.result.row.id;
+    auto to = park ? with_value(t.at, aside(id).name) : t.goal;
+    auto outcome = co_await changer_.move(t.at, to);
+    bool again = false;
+    if (t.source && !park && outcome.code == ldap::Code::no_such_object) {
+      again = co_await changer_.ensure_parent(t.goal, *t.source, permitted);
+      if (!again && !changer_.is_fresh(permitted)) co_return std::nullopt;
+    } else if ((park || !t.source) && refuses_spelling(outcome)) {
+      to = with_value(t.at, park ? aside(id).digits : left(id).digits);
+      again = true;
+    }
+    if (again) {
+      if (!co_await permit(t)) co_return std::nullopt;
+      outcome = co_await changer_.move(t.at, to);
+    }
+    if (outcome.ok()) t.at = to;
+    if (outcome.ok() && !park) t.result.row.new_dn = to.text();
+    co_return outcome;
   }
 
   Task<void> go(std::string place, bool park) {
     const auto found = by_place_.find(place);
     if (found == by_place_.end()) co_return;  // its way ended before
-    permitted_ = co_await permit(found->second);
+    const auto permitted = co_await permit(found->second);
+    permitted_ = permitted.has_value();
     if (!permitted_) co_return;
     Traveller t = std::move(found->second);
     by_place_.erase(found);
-    const auto aside = fmt::format("mm-parked-{}-{}", what_.sender.plan, ++parked_);
-    const auto to = park ? with_value(t.at, aside) : t.goal;
     std::optional<base::Failed> lost;
     try {
-      const auto outcome = co_await changer_.move(t.at, to);
-      if (outcome.ok()) t.at = to;
-      if (!outcome.ok()) {
+      const auto outcome = co_await move(t, park, *permitted);
+      permitted_ = outcome.has_value();
+      if (outcome && !outcome->ok()) {
         t.result.code = "MRD-DIR-005";
-        t.result.detail = outcome.words();
+        t.result.detail = outcome->words();
       }
     } catch (const base::Failed& failed) {
-      lost = failed;
+      if (!changer_.is_of_one_entry(failed.failure())) lost = failed;
+      t.result.code = failed.failure().code();
+      t.result.detail = failed.failure().detail();
     }
     if (lost) {
       t.result.code = "MRD-DIR-007";
       co_await end(std::move(t), "unknown");
       throw base::Failed(*lost);
     }
-    if (!t.result.code.empty()) {
+    if (!permitted_) {
+      co_await end(std::move(t), "planned");
+    } else if (!t.result.code.empty()) {
       co_await give_up(std::move(t));
     } else if (park) {
       t.parked = true;
-      auto key = reader_.name_key(to);
+      auto key = reader_.name_key(t.at);
       wanted_[reader_.name_key(t.goal)] = key;
       by_place_.emplace(std::move(key), std::move(t));
     } else {
@@ -164,8 +213,13 @@ class Renamer {
   // Whoever was moved aside and is not let in goes back to where he was.
   Task<void> give_up(Traveller t) {
     if (reader_.name_key(t.at) != reader_.name_key(t.home)) {
-      bool back = co_await permit(t);
-      if (back) back = (co_await changer_.move(t.at, t.home)).ok();
+      bool back = (co_await permit(t)).has_value();
+      try {
+        if (back) back = (co_await changer_.move(t.at, t.home)).ok();
+      } catch (const base::Failed& failed) {
+        if (!changer_.is_of_one_entry(failed.failure())) throw;
+        back = false;
+      }
       if (back)
         t.at = t.home;
       else
@@ -190,7 +244,7 @@ class Renamer {
   RenameWhat what_;
   std::map<std::string, Traveller> by_place_;
   std::map<std::string, std::string> wanted_;  // a name -> the place of who is to have it
-  int parked_ = 0;
+
   bool permitted_ = true;
 };
 

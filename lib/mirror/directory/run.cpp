@@ -32,7 +32,7 @@ struct Suspended {};  // the site stopped mirroring, or another node has the run
 struct Cancelled {};
 
 // Of how values are made canonical and hashed here: another number makes every row anew.
-const std::string k_rules = "1 ";
+const std::string k_rules = "2 ";
 
 constexpr auto k_farewell =
     std::chrono::seconds(5);  // for what is under way when the site is being suspended
@@ -250,8 +250,9 @@ std::string failure_text(const Failure& failure) {
 Task<void> fail(Context& context, const db::DirectoryRun& run, Failure failure) {
   log::warning("directory.failed", "a run of the directory failed",
                {{"code", std::string(failure.code())}, {"err", failure.detail()}});
-  co_await db::finish_run(context.pool, run.id, "failed", failure_text(failure));
-  if (failure.retry() == base::Retry::later && run.requested_by == "schedule")
+  const bool ours =
+      co_await db::finish_run(context.pool, run.id, context.node, "failed", failure_text(failure));
+  if (ours && failure.retry() == base::Retry::later && run.requested_by == "schedule")
     co_await db::try_directory_again(context.pool, run.link);
 }
 
@@ -275,8 +276,8 @@ Task<void> begin(Context& context, db::DirectoryRun run) {
   }
   Run work(context, run, std::move(*mirror), std::move(*map));
   const auto result = co_await work.work();
-  co_await db::finish_run(context.pool, run.id, "done", json::serialize(result));
-  co_await db::add_report(context.pool, "directory", json::serialize(result));
+  if (co_await db::finish_run(context.pool, run.id, context.node, "done", json::serialize(result)))
+    co_await db::add_report(context.pool, "directory", json::serialize(result));
 }
 
 Task<void> take_one(Context& context, db::DirectoryRun run) {
@@ -298,7 +299,7 @@ Task<void> take_one(Context& context, db::DirectoryRun run) {
     failure = Failure("MRD-BASE-002", error.what());
   }
   if (failure) co_await fail(context, run, *failure);
-  if (cancelled) co_await db::finish_run(context.pool, run.id, "cancelled", "{}");
+  if (cancelled) co_await db::finish_run(context.pool, run.id, context.node, "cancelled", "{}");
   if (suspended) {
     log::info("run.waits", "a directory run begins anew when mirroring goes on",
               {{"run", fmt::format("{}", run.id)}});

@@ -73,6 +73,7 @@ Task<void> read_server(Side& side) {
     for (const auto& oid : controls->values) {
       side.assertion = side.assertion || oid == "1.3.6.1.1.12";
       side.pre_read = side.pre_read || oid == "1.3.6.1.1.13.1";
+      side.post_read = side.post_read || oid == "1.3.6.1.1.13.2";
     }
   const std::string where(root->first("subschemaSubentry"));
   if (where.empty()) co_return;

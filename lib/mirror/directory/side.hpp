@@ -9,6 +9,7 @@
 #include "db/directory.hpp"
 #include "ldap/connection.hpp"
 #include "ldap/dn.hpp"
+#include "mirror/directory/recent.hpp"
 #include "mirror/gate.hpp"
 
 namespace mirror::directory {
@@ -32,7 +33,8 @@ struct Side {
   ldap::Schema schema;
   std::string schema_hash;  // of what the schema was read from: the rules of all values depend on it
   ldap::Dn base;
-  bool assertion = false, pre_read = false;  // RFC 4528, RFC 4527
+  bool assertion = false, pre_read = false, post_read = false;  // RFC 4528, RFC 4527
+  Recent recent;                                                // of production
 };
 
 // Throws Failed with the code of what went wrong. purpose: "source" or "target". passwords: the map has one,

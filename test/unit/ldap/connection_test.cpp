@@ -382,6 +382,10 @@ TEST_CASE("the entry as it was before a change is read") {
   REQUIRE(entry->attributes.size() == 2);
   CHECK(entry->attributes[1].name == "sn");
   CHECK(entry->attributes[1].values == std::vector<std::string>{"b", ""});
+  CHECK_FALSE(ldap::post_read_entry(outcome));
+  outcome.controls.front().oid = "1.3.6.1.1.13.2";
+  CHECK(ldap::post_read_entry(outcome));
+  CHECK_FALSE(ldap::pre_read_entry(outcome));
 }
 
 TEST_CASE("a name with a NUL in it is refused before it leaves") {

@@ -25,6 +25,14 @@ TEST_CASE("names of types are compared as ASCII, whatever the locale says") {
   CHECK_FALSE(same_name("[", "{"));
 }
 
+TEST_CASE("a part of an attribute's values is known as such") {
+  CHECK(is_part("member;range=0-1499"));
+  CHECK(is_part("member;lang-de;Range=1500-*"));
+  CHECK_FALSE(is_part("member"));
+  CHECK_FALSE(is_part("userCertificate;binary"));
+  CHECK_FALSE(is_part("range=0-1499"));
+}
+
 TEST_CASE("a result code is told with its number and its name") {
   CHECK(to_text(Code::success) == "0 success");
   CHECK(to_text(Code::strong_auth_required) == "8 strongerAuthRequired");
