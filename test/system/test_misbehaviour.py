@@ -500,28 +500,38 @@ class Comings(threading.Thread):
                 time.sleep(0.03)
 
 
-@cases.add
-def a_rename_that_the_server_does_long_after_we_left(mirror):
+def late_rename(mirror, folder, messages):
     """It takes the folder that has the name by then out of the way, and nothing tells of it: the pass that found our step open
-    has another one look once more, and that one knows the folder by its numbers."""
+    has another one look once more, and that one knows the folder, by its numbers alone when there is nothing in it."""
     mirror.restart({"silence": "2s"})
     mirror.wait_equal(60)
     with mirror.store("production").connect(OWNER) as client:
-        client.command("CREATE Passing")
-        deposit(mirror, "passing", folder="Passing")
+        client.command(f"CREATE {folder}")
+        deposit(mirror, f"passing {folder}", folder=folder)
         mirror.wait_equal(60)
         dr_does(mirror, {"at": "client", "line": r"^\S+ RENAME ", "times": 1, "stall": 10.0})
-        client.command("DELETE Passing")
-        wait_until(lambda: "Passing" not in folders_of(mirror, "dr"), "the second RENAME, and DELETE", 30.0, 0.05)
-        comings, sent = Comings(mirror, "Passing"), appends(mirror)
-        client.command("CREATE Passing")
+        client.command(f"DELETE {folder}")
+        wait_until(lambda: folder not in folders_of(mirror, "dr"), "the second RENAME, and DELETE", 30.0, 0.05)
+        comings, sent = Comings(mirror, folder), appends(mirror)
+        client.command(f"CREATE {folder}")
         comings.start()
-        deposit(mirror, "passed", folder="Passing")
+        for n in range(messages):
+            deposit(mirror, f"passed {n}", folder=folder)
         mirror.wait_equal(60)
     assert comings.went.wait(30.0), "the late one did not come"
-    wait_until(lambda: "Passing" in folders_of(mirror, "dr"), "the folder to be back", 30.0, 0.1)
-    assert uidvalidity(mirror, "Passing") == comings.made and appends(mirror) == sent + 1, "made anew, not found"
+    wait_until(lambda: folder in folders_of(mirror, "dr"), "the folder to be back", 30.0, 0.1)
+    assert uidvalidity(mirror, folder) == comings.made and appends(mirror) == sent + messages, "made anew, not found"
     mirror.wait_equal(60)
+
+
+@cases.add
+def a_rename_that_the_server_does_long_after_we_left(mirror):
+    late_rename(mirror, "Passing", 1)
+
+
+@cases.add
+def such_a_rename_of_a_folder_with_nothing_in_it(mirror):
+    late_rename(mirror, "Nothing", 0)
 
 
 @cases.add
