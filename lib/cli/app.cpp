@@ -4,20 +4,17 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdlib>
 
 #include "cli/command.hpp"
 #include "cli/exit_codes.hpp"
+#include "cli/help_format.hpp"
 
 namespace mirror::cli {
 
 namespace {
 
 constexpr const char* k_default_socket = "/run/mirrord/control.sock";
-constexpr const char* k_examples =
-    "Examples:\n  mirrorctl status --watch\n  mirrorctl mailbox import numbers.txt && mirrorctl resync --all "
-    "--wait\n";
 
 struct Globals {
   std::string socket =
@@ -69,22 +66,29 @@ std::unique_ptr<Bound> bind(CLI::App& app, const Command& command) {
   return bound;
 }
 
-void describe_nouns(CLI::App& app) {
-  static const std::map<std::string, std::string> k_nouns{{"store", "message stores"},
-                                                          {"link", "directions of mirroring"},
-                                                          {"mailbox", "subscribers' mailboxes"},
-                                                          {"run", "long work"},
-                                                          {"guard", "held deletions"},
-                                                          {"quarantine", "what a server refuses or alters"},
-                                                          {"service", "parts of the daemon"},
-                                                          {"config", "the configuration as a document"},
-                                                          {"db", "the database's schema"},
-                                                          {"credential", "the passwords to log in with"},
-                                                          {"directory", "the directory mirror (LDAP)"}};
+void describe_nouns(CLI::App& app, const std::string& above = {}) {
+  static const std::map<std::string, std::string> k_nouns{
+      {"store", "message stores"},
+      {"link", "directions of mirroring"},
+      {"mailbox", "subscribers' mailboxes"},
+      {"run", "long work"},
+      {"guard", "held deletions"},
+      {"quarantine", "what a server refuses or alters"},
+      {"service", "parts of the daemon"},
+      {"config", "the configuration as a document"},
+      {"db", "the database's schema"},
+      {"credential", "the passwords to log in with"},
+      {"directory", "the directory mirror (LDAP)"},
+      {"store credential", "the password of a store"},
+      {"mailbox credential", "owners' own passwords"},
+      {"directory store", "where a store's directory is"},
+      {"directory credential", "the password to log in there with"},
+      {"directory link", "what a link does with its directories"}};
   for (CLI::App* sub : app.get_subcommands({})) {
-    const auto found = k_nouns.find(sub->get_name());
+    const auto words = above + sub->get_name();
+    const auto found = k_nouns.find(words);
     if (found != k_nouns.end() && sub->get_description().empty()) sub->description(found->second);
-    describe_nouns(*sub);
+    describe_nouns(*sub, words + " ");
   }
 }
 
@@ -178,7 +182,8 @@ int run_app(int argc, const char* const* argv, const char* version, const char* 
   const Commands commands = all_commands();
   Globals globals;
   CLI::App app("mirrorctl - Message Mirror's command line", "mirrorctl");
-  app.footer(k_examples);
+  app.formatter(std::make_shared<HelpFormat>());
+
   app.set_version_flag("--version", fmt::format("mirrorctl {} ({})", version, commit));
   app.require_subcommand(0, 1);
   add_globals(app, globals);

@@ -2,6 +2,7 @@
 #include "cli/field_options.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -36,6 +37,22 @@ json::value value_of(const Invocation& invocation, const Field& field) {
   return json::value(text);
 }
 
+std::string joined(const std::vector<std::string>& words) {
+  return fmt::format("{}", fmt::join(words, ", "));
+}
+
+// " (636)"; nothing for what has none.
+std::string default_text(const json::value& fallback) {
+  if (fallback.is_null()) return {};
+  if (const auto* text = fallback.if_string())
+    return text->empty() ? std::string() : fmt::format(" ({})", std::string_view(*text));
+  const auto* list = fallback.if_array();
+  if (list == nullptr) return fmt::format(" ({})", json::serialize(fallback));
+  std::vector<std::string> words;
+  for (const auto& word : *list) words.emplace_back(word.as_string());
+  return words.empty() ? std::string() : fmt::format(" ({})", fmt::join(words, ","));
+}
+
 }  // namespace
 
 std::vector<std::string> split_list(const std::string& text) {
@@ -56,15 +73,13 @@ std::vector<Option> options_of(const std::vector<Field>& fields, bool creating) 
       options.push_back({"ca-file", "PEM file of the CA that signed the server", "PATH", false});
       continue;
     }
-    std::string help, kind = "TEXT";
+    std::string help = field.help, kind = "TEXT";
     if (field.kind == Field::Kind::integer) kind = "N";
     if (field.kind == Field::Kind::boolean) kind = "true|false";
     if (field.kind == Field::Kind::texts) kind = "A,B";
-    if (field.kind == Field::Kind::choice)
-      for (const auto& word : field.words) help += (help.empty() ? "" : ", ") + word;
+    if (field.kind == Field::Kind::choice) help += ": " + joined(field.words);
     const bool required = creating && field.fallback.is_null();
-    if (!field.fallback.is_null() && field.kind != Field::Kind::texts)
-      help += fmt::format("{}({})", help.empty() ? "" : " ", json::serialize(field.fallback));
+    help += default_text(field.fallback);
     options.push_back({flag_of(field.name), help, kind, required});
   }
   return options;

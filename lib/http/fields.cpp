@@ -47,6 +47,11 @@ Field texts(std::string name, json::array fallback) {
   return field;
 }
 
+Field about(const char* help, Field field) {
+  field.help = help;
+  return field;
+}
+
 std::string join(const std::vector<std::string>& words) {
   std::string out;
   for (const auto& word : words) out += (out.empty() ? "" : ", ") + word;
@@ -62,15 +67,19 @@ std::string wrong_word(const Field& field, const std::string& word) {
 // How a server is reached: of a store and of its directory alike.
 std::vector<Field> endpoint_fields() {
   std::vector<Field> out;
-  out.push_back(text("host", nullptr, 253));
-  out.push_back(integer("port", nullptr, 1, 65535));
-  out.push_back(choice("tls", {"none", "implicit", "starttls"}, "implicit"));
-  out.push_back(boolean("tls_verify", true));
-  out.push_back(text("tls_server_name", "", 253));
-  out.push_back(text("ca_pem", "", 262144));
-  out.push_back(text("pin_sha256", "", 128));
-  out.push_back(text("certificate_file", ""));
-  out.push_back(text("key_file", ""));
+  out.push_back(about("name or address", text("host", nullptr, 253)));
+  out.push_back(about("usually 993 or 143; of a directory 636 or 389", integer("port", nullptr, 1, 65535)));
+  out.push_back(
+      about("how the connection is secured", choice("tls", {"none", "implicit", "starttls"}, "implicit")));
+  out.push_back(about("check the certificate; false only in a test", boolean("tls_verify", true)));
+  out.push_back(
+      about("the name in the certificate, where it is not the host", text("tls_server_name", "", 253)));
+  out.push_back(
+      about("the CA that signed the server, as PEM; else the system's", text("ca_pem", "", 262144)));
+  out.push_back(about("SHA-256 of the server's certificate, in hex; it alone decides then",
+                      text("pin_sha256", "", 128)));
+  out.push_back(about("a client certificate, read by mirrord", text("certificate_file", "")));
+  out.push_back(about("its key, read by mirrord", text("key_file", "")));
   return out;
 }
 
@@ -79,13 +88,15 @@ std::vector<Field> endpoint_fields() {
 const std::vector<Field>& store_fields() {
   static const std::vector<Field> fields = [] {
     std::vector<Field> out = endpoint_fields();
-    out.push_back(text("profile", "generic", 64));
-    out.push_back(choice("login_method",
-                         {"plain_authzid", "master_user", "own_password", "external", "scram_sha_256"},
-                         "plain_authzid"));
-    out.push_back(text("login", ""));
-    out.push_back(text("master_separator", "*", 1));
-    out.push_back(integer("octets_per_second", 0, 0, INT64_MAX));
+    out.push_back(about("the kind of server", text("profile", "generic", 64)));
+    out.push_back(about(
+        "how the trusted login acts for the owner of a mailbox",
+        choice("login_method", {"plain_authzid", "master_user", "own_password", "external", "scram_sha_256"},
+               "plain_authzid")));
+    out.push_back(about("the trusted login", text("login", "")));
+    out.push_back(about("between owner and login, for master_user", text("master_separator", "*", 1)));
+    out.push_back(
+        about("a ceiling for each direction; 0 is none", integer("octets_per_second", 0, 0, INT64_MAX)));
     return out;
   }();
   return fields;
@@ -94,14 +105,17 @@ const std::vector<Field>& store_fields() {
 const std::vector<Field>& link_fields() {
   static const std::vector<Field> fields = [] {
     std::vector<Field> out;
-    out.push_back(choice("foreign_policy", {"keep", "remove"}, "keep"));
-    out.push_back(texts("folder_include", json::array{"*"}));
-    out.push_back(texts("folder_exclude", json::array{}));
-    out.push_back(integer("guard_count", 1000, 0, INT32_MAX));
-    out.push_back(integer("guard_percent", 50, 0, 100));
-    out.push_back(integer("guard_link_percent", 10, 0, 100));
-    out.push_back(integer("deletion_delay", 0, 0, 31'536'000));
-    out.push_back(text("paused_reason", ""));
+    out.push_back(about("messages on DR that did not come from production",
+                        choice("foreign_policy", {"keep", "remove"}, "keep")));
+    out.push_back(about("masks of folders that are mirrored", texts("folder_include", json::array{"*"})));
+    out.push_back(about("unless one of these matches", texts("folder_exclude", json::array{})));
+    out.push_back(about("deletions of a mailbox in a day beyond which they are held",
+                        integer("guard_count", 1000, 0, INT32_MAX)));
+    out.push_back(about("or beyond this share of the mailbox", integer("guard_percent", 50, 0, 100)));
+    out.push_back(about("or, all mailboxes together, of the link in an hour",
+                        integer("guard_link_percent", 10, 0, 100)));
+    out.push_back(about("seconds that every deletion waits", integer("deletion_delay", 0, 0, 31'536'000)));
+    out.push_back(about("not empty: the link stands still", text("paused_reason", "")));
     return out;
   }();
   return fields;
@@ -110,13 +124,17 @@ const std::vector<Field>& link_fields() {
 const std::vector<Field>& directory_fields() {
   static const std::vector<Field> fields = [] {
     std::vector<Field> out = endpoint_fields();
-    out.push_back(texts("other_addresses", json::array{}));
-    out.push_back(choice("bind_method", {"simple", "external"}, "simple"));
-    out.push_back(text("bind_dn", ""));
-    out.push_back(text("base_dn", nullptr));
-    out.push_back(text("filter", "(objectClass=mmSubscriber)", 4096));
-    out.push_back(integer("page_size", 0, 0, 100'000));
-    out.push_back(boolean("plain_passwords", false));
+    out.push_back(about("HOST:PORT, tried in turn when the first does not answer",
+                        texts("other_addresses", json::array{})));
+    out.push_back(about("DN and password, or the client certificate",
+                        choice("bind_method", {"simple", "external"}, "simple")));
+    out.push_back(about("who mirrord is there", text("bind_dn", "")));
+    out.push_back(about("below it are the subscribers", text("base_dn", nullptr)));
+    out.push_back(about("which entries are subscribers (RFC 4515)",
+                        text("filter", "(objectClass=mmSubscriber)", 4096)));
+    out.push_back(about("entries a page; 0: pages only where limits ask for them",
+                        integer("page_size", 0, 0, 100'000)));
+    out.push_back(about("send passwords without TLS; only in a test", boolean("plain_passwords", false)));
     return out;
   }();
   return fields;
@@ -125,26 +143,37 @@ const std::vector<Field>& directory_fields() {
 const std::vector<Field>& directory_mirror_fields() {
   static const std::vector<Field> fields = [] {
     std::vector<Field> out;
-    out.push_back(texts("times", json::array{"02:00", "08:00", "14:00", "20:00"}));
-    out.push_back(text("time_zone", "UTC", 64));
-    out.push_back(integer("interval_seconds", 0, 0, 31'536'000));
-    out.push_back(integer("jitter_seconds", 300, 0, 86'400));
-    out.push_back(choice("scheduled", {"apply", "plan", "off"}, "apply"));
-    out.push_back(text("key_attribute", "MailboxNumber", 128));
-    out.push_back(text("rdn_attribute", "", 128));
-    out.push_back(texts("object_classes", json::array{"mmSubscriber"}));
-    out.push_back(boolean("spelling", false));
-    out.push_back(choice("deletions", {"keep", "disable", "delete"}, "disable"));
-    out.push_back(integer("delete_after", 604'800, 0, 315'360'000));
-    out.push_back(choice("foreign_entries", {"keep", "remove"}, "keep"));
-    out.push_back(integer("guard_count", 50, 0, INT32_MAX));
-    out.push_back(integer("guard_percent", 5, 0, 100));
-    out.push_back(integer("guard_shrink_percent", 10, 0, 100));
-    out.push_back(choice("guarded_changes", {"go_on", "wait"}, "go_on"));
-    out.push_back(text("participation_filter", "", 4096));
-    out.push_back(text("mailbox_attribute", "", 128));
-    out.push_back(integer("window_size", 64, 1, 128));
-    out.push_back(integer("operations_per_second", 0, 0, INT32_MAX));
+    out.push_back(about("when both are compared, HH:MM",
+                        texts("times", json::array{"02:00", "08:00", "14:00", "20:00"})));
+    out.push_back(about("of these times", text("time_zone", "UTC", 64)));
+    out.push_back(
+        about("not 0: so often, instead of at these times", integer("interval_seconds", 0, 0, 31'536'000)));
+    out.push_back(about("begin up to this much later", integer("jitter_seconds", 300, 0, 86'400)));
+    out.push_back(about("what happens then", choice("scheduled", {"apply", "plan", "off"}, "apply")));
+    out.push_back(about("of production: who is who where nothing better tells",
+                        text("key_attribute", "MailboxNumber", 128)));
+    out.push_back(about("names entries on DR; empty: production's", text("rdn_attribute", "", 128)));
+    out.push_back(about("of entries that are added", texts("object_classes", json::array{"mmSubscriber"})));
+    out.push_back(
+        about("equal by the matching rule and written differently is a change", boolean("spelling", false)));
+    out.push_back(about("what becomes of who is gone from production",
+                        choice("deletions", {"keep", "disable", "delete"}, "disable")));
+    out.push_back(
+        about("seconds from disabling to deleting", integer("delete_after", 604'800, 0, 315'360'000)));
+    out.push_back(about("entries on DR that did not come from production",
+                        choice("foreign_entries", {"keep", "remove"}, "keep")));
+    out.push_back(
+        about("removals in one plan beyond which they are held", integer("guard_count", 50, 0, INT32_MAX)));
+    out.push_back(about("or beyond this share of the entries", integer("guard_percent", 5, 0, 100)));
+    out.push_back(
+        about("or when a side shrank by more than this", integer("guard_shrink_percent", 10, 0, 100)));
+    out.push_back(about("what the other changes of such a plan do",
+                        choice("guarded_changes", {"go_on", "wait"}, "go_on")));
+    out.push_back(about("whose mailboxes are mirrored; empty: the link's own list",
+                        text("participation_filter", "", 4096)));
+    out.push_back(about("holds the mailbox's name; empty: the key", text("mailbox_attribute", "", 128)));
+    out.push_back(about("changes on their way to DR at once", integer("window_size", 64, 1, 128)));
+    out.push_back(about("a ceiling; 0 is none", integer("operations_per_second", 0, 0, INT32_MAX)));
     return out;
   }();
   return fields;

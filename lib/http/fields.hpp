@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The fields an administrator edits: one table feeds the API's validation, the TOML document and its export.
+// The fields an administrator edits: one table feeds the API's validation, the TOML document, its export and
+// the options of the command line.
 // Pure.
 
 #include <boost/json.hpp>
@@ -21,6 +22,7 @@ struct Field {
   std::int64_t lowest = 0;      // integer: bounds; text: longest is highest
   std::int64_t highest = 0;
   std::vector<std::string> words;  // choice; texts: what each may be, empty: anything
+  std::string help;                // a line for the command line
 };
 
 const std::vector<Field>& store_fields();

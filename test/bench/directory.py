@@ -216,15 +216,16 @@ def told(figures):
              ("at 20 ms round-trip time the window at least 20 times faster than one at a time",
               median["20 ms round trip, window / one at a time"], lambda value: value >= 20.0))
     lines = ["", "Two bare readers: ldapsearch over LDAPS by pages of 1,000, production and then DR. The bare writer: as many modifications, the same",
-             "window, one attribute each; mirrord reads production's entry before each of its own. In the first run after a fill all of DR's entries",
-             "are new to PostgreSQL: that is the largest of the runs without a change.", ""]
+             "window, one attribute each; mirrord asks each time for the entry as it was, on the condition that it is as it was read (RFC 4527, RFC 4528),",
+             "and records before and after. In the first run after a fill all of DR's entries are new to PostgreSQL: that is the largest of the runs",
+             "without a change.", ""]
     lines += [f"- {'reached' if reached(value) else '**not reached**'}: {what}: {value:.2f}" for what, value, reached in goals]
     return "\n".join(lines) + "\n"
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release")
+    parser.add_argument("--build", type=lambda name: pathlib.Path(name).resolve(), default=ROOT / "build/release")
     parser.add_argument("--subscribers", type=int, default=50000)
     parser.add_argument("--recorded", type=float, default=0.0, help="the share with a recorded name")
     parser.add_argument("--rounds", type=int, default=3)
