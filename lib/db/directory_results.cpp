@@ -31,12 +31,60 @@ struct Columns {
   }
 };
 
+// What follows from changes of one kind that were made; r and c: the result and its change.
+struct Kinds {
+  Transaction& tx;
+  std::int64_t link, plan;
+
+  void added() const {
+    run("update directory_pair p set name_hash = i.name_hash from result r "
+        "join directory_change c on c.id = r.id "
+        "join directory_image i on i.link_id = $1 and i.side = 's' and i.uuid = c.source_uuid "
+        "where r.state = 'done' and c.kind = 'add' and p.link_id = $1 and p.source_uuid = c.source_uuid",
+        link);
+  }
+  void renamed() const {
+    run("update directory_pair p set key = c.key, name_hash = coalesce((select i.name_hash from "
+        "directory_image "
+        "i where i.link_id = $1 and i.side = 's' and i.uuid = p.source_uuid), p.name_hash) from result r "
+        "join directory_change c on c.id = r.id "
+        "where r.state = 'done' and c.kind = 'rename' and p.link_id = $1 and p.target_uuid = c.target_uuid",
+        link);
+    run("update directory_change n set target_dn = c.new_dn, target_csn = '' from result r "
+        "join directory_change c on c.id = r.id "
+        "where r.state = 'done' and c.kind = 'rename' and n.plan_id = $1 and n.kind <> 'rename' and "
+        "n.target_uuid = c.target_uuid",
+        plan);
+  }
+  void disabled() const {
+    run("update directory_pair p set state = 'disabled', disabled_at = coalesce(p.disabled_at, now()) "
+        "from result r join directory_change c on c.id = r.id "
+        "where r.state = 'done' and c.kind = 'disable' and p.link_id = $1 and p.target_uuid = c.target_uuid",
+        link);
+  }
+  void deleted() const {
+    run("delete from directory_pair p using result r join directory_change c on c.id = r.id "
+        "where r.state = 'done' and c.kind = 'delete' and p.link_id = $1 and p.target_uuid = c.target_uuid",
+        link);
+  }
+
+ private:
+  // Not prepared: the temporary table is another one each time.
+  void run(const char* statement, std::int64_t of) const { tx.pqxx::work::exec_params(statement, of); }
+};
+
 }  // namespace
 
 Task<void> save_results(Pool& pool, RunId run, LinkId link, PlanId plan, std::string reason,
                         std::vector<ChangeResult> results) {
   if (results.empty()) co_return;
-  co_await transact(pool, [&](Transaction& tx) {
+  const auto any = [&](std::string_view kind) {
+    return std::ranges::any_of(results,
+                               [&](const auto& r) { return r.state == "done" && r.row.kind == kind; });
+  };
+  // What a crash of PostgreSQL would lose of it is 'sent', and the next reading says what became of it; the
+  // next permission, and the end of the plan, are waited for and take it along.
+  co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
     tx.of_a_pass = true;
     const Columns c(results);
     tx.exec(
@@ -66,36 +114,11 @@ Task<void> save_results(Pool& pool, RunId run, LinkId link, PlanId plan, std::st
         "(link_id, source_uuid) do update set target_uuid = excluded.target_uuid, key = excluded.key, "
         "source_fields = excluded.source_fields, state = 'active', disabled_at = null",
         num(link));
-    tx.pqxx::work::exec_params(
-        "update directory_pair p set name_hash = i.name_hash from result r join directory_change c on c.id = "
-        "r.id "
-        "join directory_image i on i.link_id = $1 and i.side = 's' and i.uuid = c.source_uuid where r.state "
-        "= "
-        "'done' and c.kind = 'add' and p.link_id = $1 and p.source_uuid = c.source_uuid",
-        num(link));
-    tx.pqxx::work::exec_params(
-        "update directory_pair p set key = c.key, name_hash = coalesce((select i.name_hash from "
-        "directory_image i "
-        "where i.link_id = $1 and i.side = 's' and i.uuid = p.source_uuid), p.name_hash) from result r join "
-        "directory_change c on c.id = r.id where "
-        "r.state = 'done' and c.kind = 'rename' and p.link_id = $1 and p.target_uuid = c.target_uuid",
-        num(link));
-    tx.pqxx::work::exec_params(
-        "update directory_change n set target_dn = c.new_dn, target_csn = '' from result r join "
-        "directory_change c on c.id = "
-        "r.id where r.state = 'done' and c.kind = 'rename' and n.plan_id = $1 and n.kind <> 'rename' and "
-        "n.target_uuid = c.target_uuid",
-        static_cast<std::int64_t>(plan));
-    tx.pqxx::work::exec_params(
-        "update directory_pair p set state = 'disabled', disabled_at = coalesce(p.disabled_at, now()) from "
-        "result r join "
-        "directory_change c on c.id = r.id where r.state = 'done' and c.kind = 'disable' and p.link_id = $1 "
-        "and p.target_uuid = c.target_uuid",
-        num(link));
-    tx.pqxx::work::exec_params(
-        "delete from directory_pair p using result r join directory_change c on c.id = r.id where r.state = "
-        "'done' and c.kind = 'delete' and p.link_id = $1 and p.target_uuid = c.target_uuid",
-        num(link));
+    const Kinds kinds{tx, num(link), static_cast<std::int64_t>(plan)};
+    if (any("add")) kinds.added();
+    if (any("rename")) kinds.renamed();
+    if (any("disable")) kinds.disabled();
+    if (any("delete")) kinds.deleted();
     tx.pqxx::work::exec_params(
         "update run set done = done + $2, failed = failed + $3 where id = $1", num(run),
         static_cast<std::int64_t>(results.size()),
