@@ -149,6 +149,7 @@ class Run:
         except BaseException:
             for lane in lanes:
                 lane.terminate()  # it stops its servers
+            tasks.cancel_join_thread()  # nobody takes what is left: it would be waited for at the end
             raise
         finally:
             for lane in lanes:
