@@ -44,9 +44,9 @@ struct Kinds {
         link);
   }
   void renamed() const {
-    run("update directory_pair p set key = c.key, name_hash = coalesce((select i.name_hash from "
-        "directory_image "
-        "i where i.link_id = $1 and i.side = 's' and i.uuid = p.source_uuid), p.name_hash) from result r "
+    run("update directory_pair p set key = c.key, name_hash = coalesce("
+        "(select i.name_hash from directory_image i where i.link_id = $1 and i.side = 's' and "
+        "i.uuid = p.source_uuid), p.name_hash) from result r "
         "join directory_change c on c.id = r.id "
         "where r.state = 'done' and c.kind = 'rename' and p.link_id = $1 and p.target_uuid = c.target_uuid",
         link);

@@ -35,7 +35,9 @@ Task<void> run_one(World& world, const db::RunRecord& run) {
   else
     test = unknown_store(run.mask);
   const bool passed = test.passed();
-  co_await db::finish_run(world.pool, run.id, world.settings.node, passed ? "done" : "failed", to_json(test));
+  const bool ours = co_await db::finish_run(world.pool, run.id, world.settings.node,
+                                            passed ? "done" : "failed", to_json(test));
+  if (!ours) co_return;
   log::info("run.finished", "a store test ended",
             {{"run", fmt::format("{}", run.id)}, {"store", run.mask}, {"passed", passed ? "yes" : "no"}});
 }
