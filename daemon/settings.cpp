@@ -3,6 +3,7 @@
 
 #include "push.hpp"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <array>
@@ -13,6 +14,7 @@ namespace mirror::daemon {
 namespace {
 
 using base::SettingsTable;
+using engine::Millis;
 using std::chrono::duration_cast;
 
 template <class T, class V>
@@ -20,9 +22,15 @@ void set(T& into, std::optional<V> value) {
   if (value) into = static_cast<T>(std::move(*value));
 }
 
+// At least one of what it is counted in: less than that would be none at all.
 template <class D>
-void set_time(D& into, std::optional<std::chrono::milliseconds> value) {
-  if (value) into = duration_cast<D>(*value);
+void read_time(SettingsTable& table, std::string_view key, D& into, D lowest = D{1}) {
+  const auto value = table.duration(key);
+  if (!value) return;
+  if (*value >= lowest)
+    into = duration_cast<D>(*value);
+  else
+    table.complain(key, fmt::format("\"{}\" must be at least {} ms", key, Millis(lowest).count()));
 }
 
 void read_database(SettingsTable table, DaemonSettings& s) {
@@ -73,34 +81,34 @@ engine::StreamSettings read_stream(const std::string& store, SettingsTable table
   }
   if (table.boolean("tls").value_or(false)) stream.endpoint.tls = net::TlsMode::implicit;
   set(stream.endpoint.tls_settings.ca_file, table.text("ca_file"));
-  set_time(stream.silence, table.duration("silence"));
-  set_time(stream.longest_pause, table.duration("longest_pause"));
+  read_time(table, "silence", stream.silence);
+  read_time(table, "longest_pause", stream.longest_pause);
   table.finish();
   return stream;
 }
 
 void read_engine(SettingsTable table, engine::Settings& e) {
   set(e.workers, table.integer("workers", 1, 64));
-  set_time(e.coalesce, table.duration("coalesce"));
-  set_time(e.echo, table.duration("echo"));
-  set_time(e.pass_interval, table.duration("pass_interval"));
-  set_time(e.lease, table.duration("lease"));
-  set_time(e.send_within, table.duration("send_within"));
+  read_time(table, "coalesce", e.coalesce, Millis{0});
+  read_time(table, "echo", e.echo, Millis{0});
+  read_time(table, "pass_interval", e.pass_interval);
+  read_time(table, "lease", e.lease);
+  read_time(table, "send_within", e.send_within);
   if (e.lease < 4 * e.send_within)
     table.complain("lease", "\"lease\" must be at least four times send_within");
-  set_time(e.review_interval, table.duration("review_interval"));
-  set_time(e.rebuild_interval, table.duration("rebuild_interval"));
-  set_time(e.heartbeat, table.duration("heartbeat"));
-  set_time(e.idle_session, table.duration("idle_session"));
-  set_time(e.silence, table.duration("silence"));
-  set_time(e.retry_first, table.duration("retry_first"));
-  set_time(e.retry_longest, table.duration("retry_longest"));
-  set_time(e.probe_first, table.duration("probe_first"));
-  set_time(e.probe_longest, table.duration("probe_longest"));
-  set_time(e.probe_refused, table.duration("probe_refused"));
+  read_time(table, "review_interval", e.review_interval);
+  read_time(table, "rebuild_interval", e.rebuild_interval);
+  read_time(table, "heartbeat", e.heartbeat);
+  read_time(table, "idle_session", e.idle_session);
+  read_time(table, "silence", e.silence);
+  read_time(table, "retry_first", e.retry_first);
+  read_time(table, "retry_longest", e.retry_longest);
+  read_time(table, "probe_first", e.probe_first);
+  read_time(table, "probe_longest", e.probe_longest);
+  read_time(table, "probe_refused", e.probe_refused);
   set(e.watch_limit, table.integer("watch_limit", 0, 100000));
-  set_time(e.watch_renew, table.duration("watch_renew"));
-  set_time(e.watch_poll, table.duration("watch_poll"));
+  read_time(table, "watch_renew", e.watch_renew);
+  read_time(table, "watch_poll", e.watch_poll);
   set(e.window.messages, table.integer("window_messages", 1, 1000));
   set(e.window.octets, table.size("window_octets"));
   set(e.profile_directory, table.text("profile_directory"));

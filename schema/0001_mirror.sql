@@ -222,9 +222,11 @@ create table message (
   target_date        bigint not null default 0,
   greeting           boolean not null default false,
   copied_at          timestamptz not null default now(),
+  suspect            boolean not null default false,  -- a verify found it wrong: the next pass matches anew, by content
   primary key (folder_id, source_uidvalidity, source_uid),
   unique (folder_id, target_uidvalidity, target_uid)
 );
+create index message_suspect on message (folder_id) where suspect;
 
 -- The ledger of sends: an answered intent stays while the folder lives.
 create table intent (
@@ -258,6 +260,7 @@ create table tombstone (
   digest             bytea,
   size               bigint not null default 0,
   deleted_at         timestamptz not null default now(),
+  lost               boolean not null default false,  -- the target had it no more
   primary key (folder_id, source_uidvalidity, source_uid, target_uidvalidity, target_uid)
 );
 
@@ -316,10 +319,18 @@ create table quarantine (
   attempts           integer not null default 1,
   since              timestamptz not null default now(),
   last_at            timestamptz not null default now(),
-  retry_at           timestamptz not null default now() + interval '1 hour',
+  retry_at           timestamptz default now() + interval '1 hour',  -- null: with the next complete compare
   unique (mailbox_id, folder_name, kind, source_uidvalidity, source_uid, wanted)
 );
 create index quarantine_folder on quarantine (folder_id);
+create index quarantine_due on quarantine (retry_at);
+
+-- Until when a row waits that was tried so often. What the target said it had, and did not keep, is sent again at
+-- once, three times.
+create function quarantine_until(kind text, attempts integer) returns timestamptz language sql stable as $$
+  select now() + case when kind <> 'not_kept' then least(interval '1 hour' * power(2, least(attempts - 1, 5)), interval '1 day')
+                      when attempts >= 3 then least(interval '1 hour' * power(2, least(attempts - 3, 5)), interval '1 day') end
+$$;
 
 -- A step: one change on the target, committed before it is sent, so that recovery knows what may have happened.
 create table step (

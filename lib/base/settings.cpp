@@ -78,6 +78,8 @@ std::optional<std::uint64_t> parse_with_unit(std::string_view text, const std::a
 
 constexpr std::array<Unit, 5> k_durations{
     {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}}};
+// Ten years: added to a point in time, or taken four times, it still is one.
+constexpr std::uint64_t k_longest = 3650 * std::uint64_t{86'400'000};
 constexpr std::array<Unit, 6> k_sizes{
     {{"", 1}, {"B", 1}, {"KiB", 1ULL << 10}, {"MiB", 1ULL << 20}, {"GiB", 1ULL << 30}, {"TiB", 1ULL << 40}}};
 
@@ -96,7 +98,7 @@ std::string suggestion(std::string_view word, const std::vector<std::string>& kn
 
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
   const auto value = parse_with_unit(text, k_durations);
-  if (!value) return std::nullopt;
+  if (!value || *value > k_longest) return std::nullopt;
   return std::chrono::milliseconds(static_cast<std::int64_t>(*value));
 }
 

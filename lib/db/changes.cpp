@@ -13,6 +13,11 @@ void delete_step(Transaction& tx, StepId step) {
   if (num(step) != 0) tx.exec_params("delete from step where id = $1", num(step));
 }
 
+// What it was before our change proves nothing any more: a store that loses the change shows it again.
+void forget_target_status(Transaction& tx, const FolderKey& key) {
+  tx.exec_params("update folder set target_status = '' where id = $1", num(key.folder));
+}
+
 // Rows leave the map; their digests stay as tombstones, so that a restore never brings them back.
 void bury(Transaction& tx, const Fence& fence, const FolderKey& key, const std::string& folder_name,
           const std::vector<RemovalResult>& pairs, const std::string& kind) {
@@ -23,9 +28,9 @@ void bury(Transaction& tx, const Fence& fence, const FolderKey& key, const std::
       "= x.source "
       "  and m.target_uid = x.target returning m.*), "
       "tomb as (insert into tombstone (folder_id, source_uidvalidity, source_uid, target_uidvalidity, "
-      "target_uid, digest, size) "
+      "target_uid, digest, size, lost) "
       "  select folder_id, source_uidvalidity, source_uid, target_uidvalidity, target_uid, source_digest, "
-      "size from gone "
+      "size, $9::text = 'message.lost_on_target' from gone "
       "  on conflict do nothing) "
       "insert into history (link_id, mailbox_id, folder_name, kind, source_uid, target_uid, "
       "target_uidvalidity, before, digest, octets, run_id, reason, epoch) "
@@ -78,6 +83,7 @@ Task<void> save_flag_results(Pool& pool, Fence fence, FolderKey key, StepId step
   co_await transact(pool, [&](Transaction& tx) {
     require_epoch(tx, fence);
     delete_step(tx, step);
+    forget_target_status(tx, key);
     ArrayText source, target, before, after, kind;
     for (const auto& r : results) {
       source.add(num(r.source));
@@ -107,6 +113,7 @@ Task<void> save_removals(Pool& pool, Fence fence, FolderKey key, StepId step, st
   co_await transact(pool, [&](Transaction& tx) {
     require_epoch(tx, fence);
     delete_step(tx, step);
+    forget_target_status(tx, key);
     count_guarded(tx, fence.mailbox, guarded);
     bury(tx, fence, key, folder_name, expunged, "message.deleted");
     const PairArrays arrays = pair_arrays(expunged);
@@ -117,12 +124,21 @@ Task<void> save_removals(Pool& pool, Fence fence, FolderKey key, StepId step, st
   });
 }
 
-Task<void> save_lost(Pool& pool, Fence fence, FolderKey key, std::string folder_name,
-                     std::vector<RemovalResult> lost) {
-  if (lost.empty()) co_return;
-  co_await transact(pool, [&](Transaction& tx) {
+Task<std::vector<Lost>> save_lost(Pool& pool, Fence fence, FolderKey key, std::string folder_name,
+                                  std::vector<RemovalResult> lost) {
+  if (lost.empty()) co_return std::vector<Lost>{};
+  co_return co_await transact(pool, [&](Transaction& tx) {
     require_epoch(tx, fence);
     bury(tx, fence, key, folder_name, lost, "message.lost_on_target");
+    std::vector<Lost> repeated;
+    for (const auto& row :
+         tx.exec_params("select source_uid, count(*) from tombstone where folder_id = $1 and "
+                        "source_uidvalidity = $2 and "
+                        "source_uid = any($3::bigint[]) and lost and deleted_at > now() - interval '1 day' "
+                        "group by source_uid having count(*) > 1 order by source_uid",
+                        num(key.folder), num(key.source), pair_arrays(lost).source))
+      repeated.push_back({Uid{row[0].as<std::uint32_t>()}, row[1].as<int>()});
+    return repeated;
   });
 }
 
@@ -143,66 +159,11 @@ Task<void> save_folder_changes(Pool& pool, Fence fence, StepId step, std::vector
         "from unnest($6::text[], $7::text[], $8::text[], $9::text[]) x(kind, name, before, after)",
         num(fence.link), num(fence.mailbox), num(fence.run), fence.reason, num(fence.epoch), kinds.done(),
         names.done(), before.done(), after.done());
-  });
-}
-
-Task<void> quarantine(Pool& pool, base::MailboxId mailbox, std::vector<Quarantined> rows) {
-  if (rows.empty()) co_return;
-  co_await transact(pool, [&](Transaction& tx) {
-    ArrayText folders, names, kinds, uidvalidities, sources, codes, wanted, got, texts, sizes;
-    for (const auto& q : rows) {
-      folders.add(num(q.folder));
-      names.add(clean_text(q.folder_name));
-      kinds.add(q.kind);
-      uidvalidities.add(num(q.source_uidvalidity));
-      sources.add(num(q.source));
-      codes.add(q.code);
-      wanted.add(clean_text(q.wanted));
-      got.add(clean_text(q.got));
-      texts.add(clean_text(q.server_text));
-      sizes.add(static_cast<std::int64_t>(q.size));
-    }
-    // One row for each key: a statement may not meet the same row twice. What is in quarantine already is no
-    // news.
-    const auto added =
-        tx.exec_params1(
-              "with put as (insert into quarantine (mailbox_id, folder_id, folder_name, kind, "
-              "source_uidvalidity, source_uid, code, wanted, got, server_text, size) "
-              "select distinct on (x.name, x.kind, x.uidvalidity, x.source, x.wanted) $1::bigint, "
-              "nullif(x.folder, 0), x.name, x.kind, x.uidvalidity, x.source, x.code, x.wanted, x.got, "
-              "x.text, "
-              "x.size from unnest($2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], "
-              "$7::text[], $8::text[], $9::text[], $10::text[], $11::bigint[]) "
-              "x(folder, name, kind, uidvalidity, source, code, wanted, got, text, size) "
-              "on conflict (mailbox_id, folder_name, kind, source_uidvalidity, source_uid, wanted) do update "
-              "set attempts = quarantine.attempts + 1, last_at = now(), got = excluded.got, "
-              "server_text = excluded.server_text, code = excluded.code, "
-              "retry_at = now() + least(interval '1 hour' * power(2, least(quarantine.attempts, 5)), "
-              "interval '1 day') returning (xmax = 0) as fresh) "
-              "select count(*) filter (where fresh) from put",
-              num(mailbox), folders.done(), names.done(), kinds.done(), uidvalidities.done(), sources.done(),
-              codes.done(), wanted.done(), got.done(), texts.done(), sizes.done())[0]
-            .as<int>();
-    if (added == 0) return;
+    // A folder that is there now is refused no more.
     tx.exec_params(
-        "select add_event('quarantine.added', 'warning', '', (select name from mailbox where id = $1), null, "
-        "'', "
-        "jsonb_build_object('rows', $2::int, 'code', $3::text, 'kind', $4::text))",
-        num(mailbox), added, rows.front().code, rows.front().kind);
-  });
-}
-
-Task<void> release_quarantine(Pool& pool, base::MailboxId mailbox, std::string folder_name, std::string kind,
-                              UidValidity source_uidvalidity, std::vector<Uid> sources) {
-  if (sources.empty()) co_return;
-  co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
-    ArrayText uids;
-    for (const auto uid : sources) uids.add(num(uid));
-    tx.exec_params(
-        "delete from quarantine where mailbox_id = $1 and folder_name = $2 and kind = $3 and "
-        "source_uidvalidity = $4 "
-        "and source_uid = any($5::bigint[])",
-        num(mailbox), clean_text(folder_name), kind, num(source_uidvalidity), uids.done());
+        "delete from quarantine q using unnest($2::text[], $3::text[]) x(kind, name) where q.mailbox_id = $1 "
+        "and q.kind = 'folder' and x.kind = 'folder.created' and q.wanted = x.name",
+        num(fence.mailbox), kinds.done(), names.done());
   });
 }
 

@@ -2,8 +2,7 @@
 #pragma once
 
 // Changes on a target other than appends: a step row is committed under the fence before anything is sent;
-// its result, the history and the map move in one transaction (laws 7 and 12). Extras, held deletions and
-// quarantine rows live here too.
+// its result, the history and the map move in one transaction (laws 7 and 12).
 
 #include <string>
 #include <vector>
@@ -32,12 +31,18 @@ struct RemovalResult {
   Uid source{};
   Uid target{};
 };
-// expunged: rows leave the map with a tombstone and history. lost: rows leave because the target's copy was
-// gone. guarded: how many of them count towards the guard's limits of a day.
+// expunged: rows leave the map with a tombstone and history. guarded: how many of them count towards the
+// guard's limits of a day.
 Task<void> save_removals(Pool& pool, Fence fence, FolderKey key, StepId step, std::string folder_name,
                          std::vector<RemovalResult> expunged, std::uint64_t guarded);
-Task<void> save_lost(Pool& pool, Fence fence, FolderKey key, std::string folder_name,
-                     std::vector<RemovalResult> lost);
+// Rows leave because the target's copy was gone, or with it. Returned: those that left more than once within
+// a day, this time included.
+struct Lost {
+  Uid source{};
+  int times = 0;
+};
+Task<std::vector<Lost>> save_lost(Pool& pool, Fence fence, FolderKey key, std::string folder_name,
+                                  std::vector<RemovalResult> lost);
 // What a step did to folders; the step is closed. Nothing done: only that.
 struct FolderChange {
   std::string kind;  // of the history: "folder.created"
@@ -46,20 +51,4 @@ struct FolderChange {
   std::string after;
 };
 Task<void> save_folder_changes(Pool& pool, Fence fence, StepId step, std::vector<FolderChange> changes);
-struct Quarantined {
-  FolderId folder{};  // 0: the folder itself could not be made
-  std::string folder_name;
-  std::string kind;  // message, altered, flag, folder, not_kept
-  UidValidity source_uidvalidity{};
-  Uid source{};
-  std::string code;
-  std::string wanted;
-  std::string got;
-  std::string server_text;
-  std::uint64_t size = 0;
-};
-Task<void> quarantine(Pool& pool, base::MailboxId mailbox, std::vector<Quarantined> rows);
-Task<void> release_quarantine(Pool& pool, base::MailboxId mailbox, std::string folder_name, std::string kind,
-                              UidValidity source_uidvalidity, std::vector<Uid> sources);
-
 }  // namespace mirror::db

@@ -19,6 +19,11 @@ void add_literal(std::string& out, char c) {
   out += c;
 }
 
+// PostgreSQL refuses one that runs backwards; of other characters than ASCII nobody here knows their order.
+bool is_range(char from, char to) {
+  return ((from | to) & 0x80) == 0 && from <= to;
+}
+
 }  // namespace
 
 std::string mask_to_regex(std::string_view mask) {
@@ -40,11 +45,16 @@ std::string mask_to_regex(std::string_view mask) {
         continue;
       }
       out += negated ? "[^" : "[";
-      for (std::size_t k = first; k < close; ++k)
-        if (mask[k] == '-' && k > first && k + 1 < close)
+      std::size_t begin = first;  // of what is no end of a range
+      for (std::size_t k = first; k < close; ++k) {
+        if (mask[k] == '-' && k > begin && k + 1 < close && is_range(mask[k - 1], mask[k + 1])) {
           out += '-';
-        else
+          add_literal(out, mask[++k]);
+          begin = k + 1;
+        } else {
           add_literal(out, mask[k]);
+        }
+      }
       out += ']';
       i = close;
     } else {

@@ -32,6 +32,8 @@ struct Actor {
   std::string request_id;
 };
 
+// What a column of type text takes: UTF-8 without NUL. Pure.
+bool is_text(std::string_view octets);
 // A shell-like mask (* ? [abc] [!abc]) as an anchored PostgreSQL regular expression. Pure.
 std::string mask_to_regex(std::string_view mask);
 

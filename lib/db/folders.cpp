@@ -16,7 +16,7 @@ constexpr auto k_load = R"sql(
          exists (select 1 from quarantine k where k.mailbox_id = f.mailbox_id and k.folder_name = f.source_name
                   and k.kind = 'folder' and k.retry_at > now()),
          (select count(*) from intent i where i.folder_id = f.id and i.state = 'open'),
-         e.foreign_n, e.unknown_n, e.uids, q.uids, h.uids, c.orphans, r.uids, c.witness
+         e.foreign_n, e.unknown_n, e.uids, q.uids, h.uids, c.orphans, r.uids, c.witness, q.due
     from folder f
     cross join lateral (select count(*) filter (where ours) as n, coalesce(sum(size) filter (where ours), 0)::bigint as octets,
                                count(*) filter (where ours and greeting) as greetings,
@@ -28,9 +28,10 @@ constexpr auto k_load = R"sql(
                                count(*) filter (where kind = 'unknown') as unknown_n,
                                coalesce(string_agg(target_uid::text, ',' order by target_uid), '') as uids
                           from extra_message x where x.folder_id = f.id and x.target_uidvalidity = f.target_uidvalidity) e
-    cross join lateral (select coalesce(string_agg(source_uid::text, ',' order by source_uid), '') as uids
+    cross join lateral (select coalesce(string_agg(source_uid::text, ',' order by source_uid) filter (where retry_at > now()), '') as uids,
+                               coalesce(string_agg(source_uid::text, ',' order by source_uid) filter (where retry_at > now() is not true), '') as due
                           from quarantine k where k.folder_id = f.id and k.kind in ('message', 'not_kept')
-                           and k.source_uidvalidity = f.source_uidvalidity and k.source_uid > 0 and k.retry_at > now()
+                           and k.source_uidvalidity = f.source_uidvalidity and k.source_uid > 0
                            and not exists (select 1 from message m where m.folder_id = f.id
                              and m.source_uidvalidity = k.source_uidvalidity and m.source_uid = k.source_uid)) q
     cross join lateral (select coalesce(string_agg(source_uid::text, ',' order by source_uid), '') as uids
@@ -85,6 +86,7 @@ FolderRecord read_folder(const pqxx::row& row) {
   f.orphans = read_set(row[27]);
   f.released = read_set(row[28]);
   f.witness = read_id<Uid>(row[29]);
+  f.due = read_set(row[30]);
   return f;
 }
 
@@ -130,9 +132,13 @@ Task<std::map<FolderId, std::int64_t>> count_greetings(Pool& pool, base::Mailbox
   });
 }
 
-Task<PassStart> begin_pass(Pool& pool, Fence fence) {
+Task<PassStart> begin_pass(Pool& pool, Fence fence, bool dry_run) {
   co_return co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
     close_recovered(tx, fence);
+    if (!dry_run)
+      tx.exec_params(
+          "delete from message m using folder f where f.mailbox_id = $1 and m.folder_id = f.id and m.suspect",
+          base::raw(fence.mailbox));
     PassStart start;
     start.run = find_run(tx, fence.mailbox);
     for (const auto& row : tx.exec_params(k_load, base::raw(fence.mailbox)))

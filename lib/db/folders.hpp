@@ -49,6 +49,7 @@ struct FolderRecord {
   std::uint64_t unknown = 0;
   UidSet extra_uids;   // target UIDs of foreign and unknown messages
   UidSet quarantined;  // source UIDs waiting, not mapped
+  UidSet due;          // ... and those whose time to be tried again has come
   UidSet held;         // source UIDs whose deletion is held
   UidSet released;     // ... and those whose deletion was released and is not done
   Uid witness{};       // the highest source UID that is mapped; 0: none
@@ -64,7 +65,8 @@ struct PassStart {
   base::RunId run{};
   std::vector<FolderRecord> folders;
 };
-Task<PassStart> begin_pass(Pool& pool, Fence fence);
+// dry_run: suspect rows of the map stay; else they are forgotten.
+Task<PassStart> begin_pass(Pool& pool, Fence fence, bool dry_run);
 // Their ids, in the same order. Throws MRD-DB-005 when a name on either side belongs to another folder.
 Task<std::vector<FolderId>> add_folders(Pool& pool, base::MailboxId mailbox,
                                         std::vector<FolderRecord> folders);

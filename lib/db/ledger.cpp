@@ -189,7 +189,8 @@ Task<void> save_window(Pool& pool, Fence fence, FolderKey key, WindowResult resu
     set_intents(tx, result.refused, "refused");
     if (num(result.target_uidnext) != 0)
       tx.exec_params(
-          "update folder set target_uidnext = greatest(target_uidnext, $2) where id = $1 and "
+          "update folder set target_uidnext = greatest(target_uidnext, $2), target_status = '' where id = $1 "
+          "and "
           "target_uidvalidity = $3",
           num(key.folder), num(result.target_uidnext), num(key.target));
     if (!result.stored.empty()) {

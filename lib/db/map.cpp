@@ -42,6 +42,18 @@ Task<std::vector<MapRow>> load_rows(Pool& pool, FolderKey key) {
   });
 }
 
+Task<void> suspect_rows(Pool& pool, FolderKey key, UidSet source) {
+  if (source.empty()) co_return;
+  co_await transact(pool, [&](Transaction& tx) {
+    const RangeArrays ranges = range_arrays(source);
+    tx.exec_params(
+        "update message m set suspect = true from unnest($4::bigint[], $5::bigint[]) r(a, b) where "
+        "m.folder_id = $1 "
+        "and m.source_uidvalidity = $2 and m.target_uidvalidity = $3 and m.source_uid between r.a and r.b",
+        num(key.folder), num(key.source), num(key.target), ranges.first, ranges.last);
+  });
+}
+
 Task<std::vector<MapRow>> load_rows_of(Pool& pool, FolderKey key, UidSet source, UidSet target) {
   if (source.empty() && target.empty()) co_return std::vector<MapRow>{};
   co_return co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {

@@ -22,6 +22,9 @@ struct FolderKey {
 
 // Every row of a folder, ascending by source UID.
 Task<std::vector<MapRow>> load_rows(Pool& pool, FolderKey key);
+// These rows are not true: the next pass forgets them, and matches what they were about by content
+// (begin_pass).
+Task<void> suspect_rows(Pool& pool, FolderKey key, UidSet source);
 // The rows named by either set.
 Task<std::vector<MapRow>> load_rows_of(Pool& pool, FolderKey key, UidSet source, UidSet target);
 // Rows under an earlier source UIDVALIDITY whose copies are still on the target.

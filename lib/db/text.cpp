@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include "db/faces.hpp"
 #include "db/transact_detail.hpp"
 
 namespace mirror::db {
@@ -44,6 +45,15 @@ std::string clean_text(std::string_view text) {
     }
   }
   return out;
+}
+
+bool is_text(std::string_view octets) {
+  while (!octets.empty() && octets[0] != '\0') {
+    const std::size_t length = sequence_length(octets);
+    if (length == 0) return false;
+    octets.remove_prefix(length);
+  }
+  return octets.empty();
 }
 
 void ArrayText::separate() {

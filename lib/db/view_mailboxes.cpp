@@ -47,6 +47,19 @@ std::string order_of(std::string sort) {
          ", m.name, m.id";
 }
 
+// Mailboxes (column 0) are compared completely, now.
+void compare_soon(Transaction& tx, const pqxx::result& rows, const char* cause) {
+  ArrayText mailboxes;
+  for (const auto& row : rows) mailboxes.add(row[0].as<std::int64_t>());
+  tx.exec_params(
+      "insert into dirty (mailbox_id, generation, cause, class, full_compare) "
+      "select x, nextval('dirty_generation'), $2, 0, true from unnest($1::bigint[]) x group by x "
+      "on conflict (mailbox_id) do update set generation = nextval('dirty_generation'), full_compare = true, "
+      "last_seen = now(), due_at = least(dirty.due_at, now())",
+      mailboxes.done(), cause);
+  wake(tx, "dirty");
+}
+
 const char* const k_quarantine_view =
     "select q.id::text as id, l.name as link, m.name as mailbox, q.folder_name as folder, q.kind, "
     "q.source_uid, q.code, q.wanted, "
@@ -143,22 +156,12 @@ Task<Json> retry_quarantine(Pool& pool, std::string id, Actor actor) {
       id == "all" ? std::nullopt : std::optional(parse_id(id, "quarantine row"));
   co_return co_await transact(pool, [&](Transaction& tx) {
     const auto rows = tx.exec_params(
-        "update quarantine set retry_at = now() where $1::bigint is null or id = $1 returning mailbox_id",
+        "update quarantine set retry_at = null where $1::bigint is null or id = $1 returning mailbox_id",
         number);
     if (rows.empty() && number)
       throw Refused(Why::not_found, fmt::format("no quarantine row has the id \"{}\"", id));
-    ArrayText mailboxes;
-    for (const auto& row : rows) mailboxes.add(row[0].as<std::int64_t>());
-    tx.exec_params(
-        "insert into dirty (mailbox_id, generation, cause, class, full_compare) "
-        "select distinct x, nextval('dirty_generation'), 'quarantine.retry', 0, true from "
-        "unnest($1::bigint[]) x group by x "
-        "on conflict (mailbox_id) do update set generation = nextval('dirty_generation'), full_compare = "
-        "true, "
-        "last_seen = now(), due_at = least(dirty.due_at, now())",
-        mailboxes.done());
+    compare_soon(tx, rows, "quarantine.retry");
     audit(tx, actor, "quarantine.retry", id, "{}", "");
-    wake(tx, "dirty");
     return Json(fmt::format("{{\"due\":{}}}", rows.size()));
   });
 }
@@ -168,7 +171,9 @@ Task<Json> drop_quarantine(Pool& pool, std::string id, Actor actor) {
   co_return co_await transact(pool, [&](Transaction& tx) {
     const Json row = object_of(tx, std::string(k_quarantine_view) + "where q.id = $1", number);
     if (row == "null") throw Refused(Why::not_found, fmt::format("no quarantine row has the id \"{}\"", id));
-    tx.exec_params("delete from quarantine where id = $1", number);
+    // What nobody waits for any more is tried again, or found to be there.
+    compare_soon(tx, tx.exec_params("delete from quarantine where id = $1 returning mailbox_id", number),
+                 "quarantine.drop");
     audit(tx, actor, "quarantine.drop", id, row, "");
     return row;
   });

@@ -105,8 +105,8 @@ const char* const k_problems =
     "m "
     "join link l on l.id = m.link_id where m.status = 'failed' and m.participates "
     "union all select 'quarantine', l.name, m.name, count(*), q.code, "
-    "(array_agg(concat_ws(' ', q.kind, 'in', quote_ident(q.folder_name) || ':', nullif(q.server_text, '')) "
-    "order by q.id))[1], "
+    "(array_agg(concat_ws(': ', concat_ws(' ', q.kind, 'in', quote_ident(q.folder_name)), "
+    "nullif(q.server_text, '')) order by q.id))[1], "
     "@min(q.since)@ from quarantine q join mailbox m on m.id = q.mailbox_id join link l on l.id = m.link_id "
     "group by l.name, m.name, q.code "
     // What the whole link holds is one problem, not one for each mailbox.

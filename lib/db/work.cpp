@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "db/work.hpp"
 
+#include "db/quarantine_detail.hpp"
 #include "db/run_detail.hpp"
 
 namespace mirror::db {
@@ -216,7 +217,7 @@ Task<std::size_t> raise_due(Pool& pool, TimerSettings settings) {
         "generation = excluded.generation",
         static_cast<double>(settings.review_interval.count()),
         static_cast<double>(settings.rebuild_interval.count()));
-    const std::size_t made = retries.affected_rows() + reviews.affected_rows();
+    const std::size_t made = retries.affected_rows() + reviews.affected_rows() + raise_quarantine_due(tx);
     if (made > 0) tx.exec("select pg_notify('mirrord_wake', 'dirty')");
     return made;
   });

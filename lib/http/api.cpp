@@ -51,6 +51,12 @@ Router make_router() {
   return router;
 }
 
+void require_text(const Request& request) {
+  bool text = db::is_text(percent_decode(request.path));
+  for (const auto& [name, value] : request.query) text = text && db::is_text(name) && db::is_text(value);
+  if (!text) throw Problem(400, "MRD-HTTP-001", "the target is no UTF-8 text");
+}
+
 namespace {
 
 Problem problem_of(const db::Refused& refused) {
@@ -88,6 +94,7 @@ net::Task<Response> dispatch(Api& api, const Router& router, Request& request) {
     // Liveness says nothing about the site and may be asked by anyone who reaches the socket.
     if (!request.caller.allowed && request.path != "/livez")
       throw Problem(403, "MRD-HTTP-004", fmt::format("{} may not use this socket", request.caller.name));
+    require_text(request);
     const Route& route = router.find(request);
     co_return co_await route.handler(api, request);
   } catch (const Problem& problem) {

@@ -38,6 +38,9 @@ Router make_router();
 // log line.
 net::Task<Response> dispatch(Api& api, const Router& router, Request& request);
 
+// Problem 400 unless the target is text: UTF-8 without NUL, in its parts as in its query.
+void require_text(const Request& request);
+
 // Small words for the resources.
 Response json_response(std::string body, int status = 200);
 Response run_response(const db::Json& run);                             // 202, Location

@@ -18,6 +18,17 @@ int hex_value(char c) {
   return -1;
 }
 
+// A URI reference: what is no octet of one is escaped (RFC 9457, "instance").
+std::string reference(std::string_view path) {
+  std::string out;
+  for (const char c : path)
+    if (c > ' ' && c < '\x7F')
+      out += c;
+    else
+      out += percent_encode(std::string_view(&c, 1));
+  return out;
+}
+
 }  // namespace
 
 std::string percent_decode(std::string_view text) {
@@ -69,7 +80,7 @@ Response problem_response(const Problem& problem, const Request& request) {
   body["title"] = std::string(code.what);
   body["status"] = problem.status();
   body["detail"] = problem.what();
-  body["instance"] = request.path;
+  body["instance"] = reference(request.path);
   body["code"] = problem.code();
   body["next_step"] = std::string(code.next_step);
   body["request_id"] = request.request_id;

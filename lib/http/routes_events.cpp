@@ -7,6 +7,7 @@
 namespace mirror::http {
 
 db::EventQuery event_query(const Request& request, int limit) {
+  require_text(request);  // the stream asks this alone
   db::EventQuery query;
   query.limit = limit;
   const std::string after = request.query_or("after", "0");

@@ -9,6 +9,7 @@
 #include "mirror/facts.hpp"
 #include "mirror/pass.hpp"
 #include "mirror/plan/matcher.hpp"
+#include "mirror/quarantine.hpp"
 
 namespace mirror::engine {
 
@@ -137,18 +138,18 @@ Task<void> save_pairs(Pass& pass, FolderWork& folder, const Wanted& wanted, cons
     stored.intent = intent_for(wanted, pair.source, facts->second, folder.row.greetings);
     stored.target = pair.target;
     stored.adopted = true;
+    const auto tell = [&](std::string wanted_text, std::string got) {
+      altered.push_back(quarantine_row(folder, pair.source, "altered", Failure("MRD-MIR-001", ""), ""));
+      altered.back().wanted = std::move(wanted_text);
+      altered.back().got = std::move(got);
+    };
     if (!pair.exact) {
       stored.target_digest = present.digests.at(pair.target).digest;
-      db::Quarantined row;
-      row.folder = folder.row.id;
-      row.folder_name = folder.row.source_name;
-      row.kind = "altered";
-      row.source_uidvalidity = folder.row.source_uidvalidity;
-      row.source = pair.source;
-      row.code = "MRD-MIR-001";
-      row.wanted = stored.intent.digest ? base::to_hex(*stored.intent.digest) : "";
-      row.got = base::to_hex(*stored.target_digest);
-      altered.push_back(std::move(row));
+      tell(stored.intent.digest ? base::to_hex(*stored.intent.digest) : "",
+           base::to_hex(*stored.target_digest));
+    } else if (stored.intent.date.unix_seconds != facts->second.date.unix_seconds) {
+      tell(fmt::format("{} octets, {}", facts->second.size, stored.intent.date.text()),
+           fmt::format("{} octets, {}", facts->second.size, facts->second.date.text()));
     }
     stored.target_size = facts->second.size;
     stored.target_date = facts->second.date.unix_seconds;
@@ -164,8 +165,8 @@ Task<void> save_pairs(Pass& pass, FolderWork& folder, const Wanted& wanted, cons
   co_await db::quarantine(pass.world.pool, pass.item.mailbox, std::move(altered));
 }
 
-// Law 3, late copies: surplus is removed only when the ledger shows a send of that digest with no UID
-// accounted for. One that stays is no foreign message: it is tried again.
+// Law 3, late copies: surplus is removed only when the ledger shows a send of that digest and date with no
+// UID accounted for. One that stays is no foreign message: it is tried again.
 Task<void> remove_late_copy(Pass& pass, FolderWork& folder, base::Uid target, const db::Intent& intent) {
   base::UidSet one;
   one.add(target);
@@ -196,7 +197,8 @@ Task<void> settle_strangers(Pass& pass, FolderWork& folder, const Candidates& pr
     const auto facts = present.facts.find(target);
     if (digests == present.digests.end() || facts == present.facts.end()) continue;  // gone meanwhile
     const auto late = std::find_if(absent.begin(), absent.end(), [&](const auto& intent) {
-      return intent.digest == digests->second.digest;
+      return intent.digest == digests->second.digest &&
+             intent.date.unix_seconds == facts->second.date.unix_seconds;
     });
     if (late != absent.end()) {
       co_await remove_late_copy(pass, folder, target, *late);

@@ -6,25 +6,13 @@
 #include "mirror/copy_window.hpp"
 #include "mirror/digests.hpp"
 #include "mirror/facts.hpp"
+#include "mirror/quarantine.hpp"
 
 namespace mirror::engine {
 
 namespace {
 
 constexpr std::size_t k_facts_at_once = 2000;
-
-db::Quarantined quarantine_row(const FolderWork& folder, base::Uid source, std::string kind,
-                               const Failure& failure, std::string server_text) {
-  db::Quarantined row;
-  row.folder = folder.row.id;
-  row.folder_name = folder.row.source_name;
-  row.kind = std::move(kind);
-  row.source_uidvalidity = folder.row.source_uidvalidity;
-  row.source = source;
-  row.code = std::string(failure.code());
-  row.server_text = std::move(server_text);
-  return row;
-}
 
 // What the target's server says of what it stored: size and date for later deletions, and whether it altered
 // anything. A target that cannot be asked leaves them unknown.
@@ -95,7 +83,10 @@ Task<void> record(Pass& pass, FolderWork& folder, WindowOutcome& outcome) {
     pass.added.push_back(s.intent.digest);
   }
   // Lower than this it can never be again: a target that says so was put back from an old copy (law 8).
-  if (!outcome.stored.empty()) result.target_uidnext = base::Uid{base::raw(highest) + 1};
+  if (!outcome.stored.empty()) {
+    result.target_uidnext = base::Uid{base::raw(highest) + 1};
+    folder.forget_target_status();
+  }
   pass.counts.copied += outcome.stored.size();
   folder.row.mapped += outcome.stored.size();
   co_await db::save_window(pass.world.pool, pass.fence, folder.key(), std::move(result));
@@ -112,12 +103,6 @@ void raise_wide(const imap::Reply& refusal, FolderWork& folder) {
   if (failure.scope() == base::Scope::message) return;
   if (failure.code() == "MRD-IMAP-026" && folder.limit_refusals < k_limits_of_messages) return;
   throw base::Failed(failure);
-}
-
-Task<void> quarantine_rows(Pass& pass, FolderWork& folder, std::vector<db::Quarantined> rows) {
-  for (const auto& row : rows) folder.row.quarantined.add(row.source);
-  pass.counts.quarantined += rows.size();
-  co_await db::quarantine(pass.world.pool, pass.item.mailbox, std::move(rows));
 }
 
 db::Quarantined refused_row(FolderWork& folder, const plan::CopyItem& item, const imap::Reply& refusal) {
@@ -160,10 +145,8 @@ Task<void> settle_apart(Pass& pass, FolderWork& folder, const std::vector<plan::
   for (const auto& item : items) {
     const auto refusal = outcome.refusals.find(item.source);
     const bool lacks = missing->contains(item.source);
-    if (refusal == outcome.refusals.end() && lacks) {
-      folder.trouble = true;  // the server says OK and keeps nothing: another pass counts the attempts
-      pass.note(Failure("MRD-MIR-003", folder.row.target_name));
-    }
+    if (refusal == outcome.refusals.end() && lacks)  // the server says OK and keeps nothing
+      rows.push_back(quarantine_row(folder, item.source, "not_kept", Failure("MRD-MIR-003", ""), ""));
     if (refusal == outcome.refusals.end() || (sent.contains(item.source) && !lacks)) continue;
     try {
       raise_wide(refusal->second, folder);

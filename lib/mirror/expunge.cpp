@@ -53,6 +53,7 @@ Task<std::optional<base::UidSet>> expunge_from(Pass& pass, FolderWork& folder, c
     pass.note(imap::failure_of(reply, "EXPUNGE", folder.row.target_name));
     co_return std::nullopt;
   }
+  folder.forget_target_status();
   auto kept = co_await still_there(pass, folder, uids);
   if (!kept.empty()) {
     folder.trouble = true;

@@ -3,6 +3,7 @@
 // keep is reported and not set again and again.
 
 #include "base/fault.hpp"
+#include "db/quarantine.hpp"
 #include "mirror/pass.hpp"
 
 namespace mirror::engine {
@@ -150,6 +151,7 @@ Task<void> apply_flags(Pass& pass, FolderWork& folder) {
     changes.push_back(std::move(change));
   }
   const auto known = known_words(fixes);
+  folder.forget_target_status();
   co_await store_groups(pass, folder, std::move(changes), &known);
   base::fault_point("flags.stored");
   const auto has = co_await flags_on_target(pass, fixes);

@@ -5,7 +5,9 @@
 #include <map>
 
 #include "base/fault.hpp"
+#include "db/quarantine.hpp"
 #include "mirror/folder_steps.hpp"
+#include "mirror/step_detail.hpp"
 #include "net/both.hpp"
 
 namespace mirror::engine {
@@ -81,8 +83,9 @@ Task<void> refused(Pass& pass, FolderWork& folder, const Failure& failure, std::
 // one asked for.
 Task<void> create_on_target(Pass& pass, std::vector<FolderWork*> missing) {
   if (missing.empty()) co_return;
-  const auto step =
-      co_await pass.open_step({}, "folder.create", fmt::format("{{\"folders\": {}}}", missing.size()));
+  std::vector<std::string> names;
+  for (const auto* folder : missing) names.push_back(folder->row.target_name);
+  const auto step = co_await pass.open_step({}, "folder.create", folders_detail(names));
   base::fault_point("folder.create");
   std::vector<imap::Reply> replies;
   for (const auto* folder : missing) {
@@ -123,14 +126,25 @@ FolderWork fresh_work(const Pass& pass, const plan::ListedFolder& folder) {
   return work;
 }
 
+// Whoever made or removed them.
+Task<void> release_settled(Pass& pass) {
+  std::vector<std::string> on_target;
+  for (const auto& folder : pass.on_target)
+    if (folder.selectable) on_target.push_back(folder.name);
+  co_await db::release_settled_folders(pass.world.pool, pass.item.mailbox,
+                                       {pass.listed.begin(), pass.listed.end()}, std::move(on_target));
+}
+
 void remember_status(Pass& pass, const std::vector<imap::Folder>& source,
                      const std::vector<imap::Folder>& target) {
   std::map<std::string, const imap::Folder*> by_source, by_target;
   for (const auto& f : source) by_source[f.name] = &f;
   for (const auto& f : target) by_target[f.name] = &f;
   for (auto& folder : pass.folders) {
-    if (const auto s = by_source.find(folder.source.name); s != by_source.end())
+    if (const auto s = by_source.find(folder.source.name); s != by_source.end()) {
       folder.source_status = status_text(s->second->status);
+      if (s->second->status) folder.source_messages = s->second->status->messages.value_or(0);
+    }
     const auto t = by_target.find(folder.row.target_name);
     folder.target_exists = t != by_target.end() && t->second->selectable();
     if (folder.target_exists) folder.target_status = status_text(t->second->status);
@@ -273,6 +287,7 @@ Task<void> gather_folders(Pass& pass) {
     pass.counts.folders_created += missing.size();
   else
     co_await create_on_target(pass, std::move(missing));
+  if (pass.full && !pass.dry_run) co_await release_settled(pass);
 }
 
 }  // namespace mirror::engine

@@ -4,6 +4,7 @@
 
 #include "base/fault.hpp"
 #include "mirror/folder_steps.hpp"
+#include "mirror/step_detail.hpp"
 
 namespace mirror::engine {
 
@@ -87,8 +88,7 @@ Task<bool> confirm_rename(Pass& pass, const plan::RenameCandidate& candidate) {
 }
 
 Task<imap::Reply> rename_on_target(Pass& pass, base::FolderId folder, const plan::RenameStep& rename) {
-  const auto step =
-      co_await pass.open_step(folder, "folder.rename", fmt::format("{{\"to_folder_id\": {}}}", folder));
+  const auto step = co_await pass.open_step(folder, "folder.rename", rename_detail(rename.from, rename.to));
   base::fault_point("folder.rename");
   co_await pass.ensure_permitted();
   auto reply = co_await pass.target->rename(rename.from, rename.to);

@@ -23,6 +23,16 @@ std::vector<std::string> nameless(const Pass& pass) {
   return names;
 }
 
+// Otherwise RENAME makes them (RFC 9051 section 6.3.6), and nobody would own them: who stands below is looked
+// for where it is (folder_places.cpp).
+bool has_superiors(const Pass& pass, std::string_view name) {
+  if (pass.target_delimiter == 0) return true;
+  for (auto at = name.find(pass.target_delimiter); at != std::string_view::npos;
+       at = name.find(pass.target_delimiter, at + 1))
+    if (find_on_target(pass, std::string(name.substr(0, at))) == nullptr) return false;
+  return true;
+}
+
 std::vector<const db::FolderRecord*> missing_folders(const Pass& pass) {
   std::vector<const db::FolderRecord*> missing;
   for (const auto& record : pass.records)
@@ -64,7 +74,7 @@ Task<void> restore_holding_names(Pass& pass) {
   for (const auto& record : pass.records) {
     const plan::RenameStep back{holding_name(record.id), record.target_name};
     if (back.from == back.to || find_on_target(pass, back.from) == nullptr ||
-        find_on_target(pass, back.to) != nullptr)
+        find_on_target(pass, back.to) != nullptr || !has_superiors(pass, back.to))
       continue;
     co_await give_back(pass, record, back);
   }

@@ -88,6 +88,7 @@ plan::FolderMemory memory_of(const db::FolderRecord& row) {
       memory.extra_uids.add(base::Uid{first}, base::Uid{last});
   }
   memory.quarantined = row.quarantined;
+  memory.due = row.due;
   memory.held = row.held;
   return memory;
 }
@@ -131,9 +132,16 @@ Task<void> start_memory(Pass& pass, FolderWork& folder, bool forget_all) {
   row.witness = {};
   row.memory = folder.target_view.exists == 0;  // an empty target has nothing that could be unknown
   row.mapped = row.foreign = row.unknown = row.open_intents = 0;
-  row.extra_uids = row.quarantined = row.held = row.released = row.orphans = {};
+  row.extra_uids = row.quarantined = row.due = row.held = row.released = row.orphans = {};
   co_await db::set_target_identity(pass.world.pool, pass.fence, row.id, row.source_uidvalidity,
                                    row.target_uidvalidity, row.memory);
+  if (first_contact || forget_all || !same_target) co_return;
+  // A source that is what it was before has what waited then, under the same numbers.
+  for (auto& record : co_await db::load_folders(pass.world.pool, pass.item.mailbox)) {
+    if (record.id != row.id) continue;
+    row.held = std::move(record.held);
+    row.released = std::move(record.released);
+  }
 }
 
 void log_identity(const Pass& pass, const FolderWork& folder, bool back) {
@@ -233,7 +241,10 @@ Task<bool> look_at(Pass& pass, FolderWork& folder, bool complete) {
       log_identity(pass, folder, back);
       co_await start_memory(pass, folder, back && !changed);
     }
-    if (!row.memory || changed || back) complete = true;
+    // We changed it after its checkpoint, and it shows the numbers of before.
+    const bool undone = row.target_status.empty() && base::raw(row.target_modseq) != 0 &&
+                        folder.target_view.modseq <= row.target_modseq;
+    if (!row.memory || changed || back || undone) complete = true;
     if (complete && !(folder.source_view.complete && folder.target_view.complete)) continue;
     co_await forget_gone_extras(pass, folder);
     co_await load_and_plan(pass, folder);

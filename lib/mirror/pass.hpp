@@ -42,6 +42,7 @@ struct FolderWork {
   plan::ListedFolder source;  // as listed when the pass began
   std::string source_status;  // STATUS texts from the start of the pass
   std::string target_status;
+  std::uint64_t source_messages = 0;  // as the source's STATUS counts them
   plan::FolderView source_view;
   plan::FolderView target_view;
   std::optional<std::vector<std::string>> keeps;  // flags the target stores; nullopt: any
@@ -58,6 +59,8 @@ struct FolderWork {
   bool trouble = false;            // something is left to do: the checkpoint must not move
 
   db::FolderKey key() const { return {row.id, row.source_uidvalidity, row.target_uidvalidity}; }
+  // After a change of ours: a store that loses it shows the status of before, which then proves nothing.
+  void forget_target_status() { target_status.clear(); }
   bool wants_removals() const { return !removals.empty() || !orphans.empty(); }
 };
 

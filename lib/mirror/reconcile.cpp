@@ -4,10 +4,18 @@
 #include "base/fault.hpp"
 #include "base/log.hpp"
 #include "db/guard.hpp"
+#include "mirror/quarantine.hpp"
 
 namespace mirror::engine {
 
 namespace {
+
+// Messages whose deletion is held are there again: a folder that came back as it was has the status it had.
+bool shows_what_is_held(const FolderWork& folder) {
+  const auto& row = folder.row;
+  return !row.held.empty() &&
+         folder.source_messages + row.held.count() > row.mapped + row.quarantined.count();
+}
 
 // Nothing happened on either side since the last complete pass, as both servers say; no command beyond the
 // LIST.
@@ -16,8 +24,8 @@ bool unchanged(const Pass& pass, const FolderWork& folder) {
   // The look after an event trusts no STATUS, which may lag behind the server's own notification.
   constexpr std::size_t k_few_folders = 64;
   if (pass.item.cause == "echo" && pass.folders.size() <= k_few_folders) return false;
-  return !pass.full && row.memory && row.open_intents == 0 && row.orphans.empty() &&
-         !folder.source_status.empty() && !folder.target_status.empty() &&
+  return !pass.full && row.memory && row.open_intents == 0 && row.orphans.empty() && row.due.empty() &&
+         !shows_what_is_held(folder) && !folder.source_status.empty() && !folder.target_status.empty() &&
          row.source_status == folder.source_status && row.target_status == folder.target_status &&
          row.subscribed == folder.source.subscribed;
 }
@@ -43,29 +51,40 @@ Task<void> forget_recovered(Pass& pass, FolderWork& folder) {
   co_await db::drop_held(pass.world.pool, folder.key(), std::move(back));
 }
 
+// Drift: somebody deleted on the target what production still has. What goes again and again is not sent
+// again and again.
+Task<void> copy_lost_again(Pass& pass, FolderWork& folder) {
+  if (folder.plan.lost.empty()) co_return;
+  std::vector<db::RemovalResult> lost;
+  for (const auto& one : std::exchange(folder.plan.lost, {})) {
+    lost.push_back({one.source, one.target});
+    folder.plan.copy.push_back(one.source);
+  }
+  std::sort(folder.plan.copy.begin(), folder.plan.copy.end());
+  pass.counts.lost += lost.size();
+  folder.row.mapped -= std::min<std::uint64_t>(folder.row.mapped, lost.size());
+  if (pass.dry_run) co_return;
+  std::vector<db::Quarantined> rows;
+  for (const auto& [source, times] : co_await db::save_lost(pass.world.pool, pass.fence, folder.key(),
+                                                            folder.row.target_name, std::move(lost))) {
+    if (times < db::k_not_kept_attempts) continue;
+    rows.push_back(quarantine_row(folder, source, "not_kept", Failure("MRD-MIR-003", ""), ""));
+    rows.back().attempts = times;
+    std::erase(folder.plan.copy, source);
+  }
+  co_await quarantine_rows(pass, folder, std::move(rows));
+}
+
 Task<void> sync_folder(Pass& pass, FolderWork& folder) {
   if (!co_await look_at(pass, folder, pass.full)) co_return;
   co_await forget_recovered(pass, folder);
+  // Before the look for copies: a row may be wrong about its UID alone.
+  co_await copy_lost_again(pass, folder);
   const auto adopted_before = pass.counts.adopted;
   co_await adopt(pass, folder);
   // What was adopted may differ in flags: plan again from a complete look.
   if (pass.counts.adopted != adopted_before && !pass.dry_run && !co_await look_at(pass, folder, true))
     co_return;
-  if (!folder.plan.lost.empty()) {
-    // Drift: somebody deleted on the target what production still has.
-    std::vector<db::RemovalResult> lost;
-    for (const auto& one : folder.plan.lost) {
-      lost.push_back({one.source, one.target});
-      folder.plan.copy.push_back(one.source);
-    }
-    std::sort(folder.plan.copy.begin(), folder.plan.copy.end());
-    pass.counts.lost += lost.size();
-    folder.row.mapped -= std::min<std::uint64_t>(folder.row.mapped, lost.size());
-    if (!pass.dry_run)
-      co_await db::save_lost(pass.world.pool, pass.fence, folder.key(), folder.row.target_name,
-                             std::move(lost));
-    folder.plan.lost.clear();
-  }
   if (!folder.plan.released.empty() && !pass.dry_run) {
     co_await db::release_quarantine(pass.world.pool, pass.item.mailbox, folder.row.source_name, "message",
                                     folder.row.source_uidvalidity, folder.plan.released);
@@ -237,7 +256,7 @@ Task<PassResult> reconcile(World& world, db::WorkItem item, bool dry_run) {
   if (pass.full) world.sessions.forget(pass.item.target_store, pass.item.target_name);
   pass.source = co_await borrow(world, pass.item.source_store, pass.item.name);
   pass.target = co_await borrow(world, pass.item.target_store, pass.item.target_name);
-  auto start = co_await db::begin_pass(world.pool, pass.fence);
+  auto start = co_await db::begin_pass(world.pool, pass.fence, dry_run);
   pass.records = std::move(start.folders);
   // A pass that was taken before its run marked it compares less than the run asks for.
   if (pass.full) pass.fence.run = start.run;

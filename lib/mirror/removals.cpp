@@ -70,7 +70,20 @@ Task<void> hold_rest(Pass& pass, std::vector<Doomed>& doomed, db::Hold hold) {
   }
 }
 
-// Nobody can delete INBOX (RFC 9051 6.3.5): when it has another UIDVALIDITY, the storage is another one.
+// Nobody can delete INBOX (RFC 9051 6.3.5): when it has another UIDVALIDITY, the storage is another one, or
+// the whole server, and nothing goes unasked. (After a RENAME of INBOX, too, what goes beside it.)
+bool inbox_is_another(const Pass& pass) {
+  for (const auto& folder : pass.folders) {
+    if (!plan::is_inbox(folder.row.source_name)) continue;
+    const auto before = std::find_if(pass.records.begin(), pass.records.end(),
+                                     [&](const auto& record) { return record.id == folder.row.id; });
+    return before != pass.records.end() && base::raw(before->source_uidvalidity) != 0 &&
+           before->source_uidvalidity != folder.row.source_uidvalidity;
+  }
+  return false;
+}
+
+// Also in a later pass, as long as what it had is not settled.
 bool under_an_inbox_of_before(const Doomed& doomed) {
   return plan::is_inbox(doomed.folder->row.source_name) &&
          doomed.key.source != doomed.folder->row.source_uidvalidity &&
@@ -83,6 +96,7 @@ bool under_an_inbox_of_before(const Doomed& doomed) {
 Task<plan::GuardVerdict> guard(Pass& pass, std::vector<Doomed>& doomed) {
   plan::GuardInput input;
   input.added = pass.added;
+  input.inbox_anew = inbox_is_another(pass);
   for (const auto& folder : pass.folders) input.mapped += folder.row.mapped + folder.orphans.size();
   for (auto& one : doomed) {
     one.released = co_await db::released_removals(pass.world.pool, one.key);

@@ -53,6 +53,8 @@ Task<void> verify_one(World& world, const db::RunRecord& run, db::RunMailbox mai
       result = co_await verify_mailbox(world, mailbox, run.deep);
       if (result.equal()) break;
     }
+    for (auto& [key, sources] : result.wrong_rows)
+      co_await db::suspect_rows(world.pool, key, std::move(sources));
     state = result.equal() ? "equal" : "differs";
     detail = detail_of(result);
   } catch (const base::Failed& failed) {

@@ -2,6 +2,7 @@
 // Subscriptions are made equal after the folders are: they may outlive them.
 
 #include "mirror/folder_steps.hpp"
+#include "mirror/step_detail.hpp"
 
 namespace mirror::engine {
 
@@ -35,8 +36,9 @@ Task<void> settle_subscriptions(Pass& pass) {
   const auto wanted = plan::plan_subscriptions(wanted_by_target, pass.on_target, pass.out_of_scope);
   if (pass.dry_run) pass.counts.subscriptions += wanted.size();
   if (wanted.empty() || pass.dry_run) co_return;
-  const auto step =
-      co_await pass.open_step({}, "subscribe", fmt::format("{{\"folders\": {}}}", wanted.size()));
+  std::vector<std::string> names;
+  for (const auto& change : wanted) names.push_back(change.target_name);
+  const auto step = co_await pass.open_step({}, "subscribe", folders_detail(names));
   std::vector<db::FolderChange> done;
   for (const auto& change : wanted) {
     co_await pass.ensure_permitted();

@@ -3,7 +3,9 @@
 // the folder goes only if nothing else is in it.
 
 #include "base/fault.hpp"
+#include "db/quarantine.hpp"
 #include "mirror/folder_steps.hpp"
+#include "mirror/step_detail.hpp"
 
 namespace mirror::engine {
 
@@ -52,11 +54,11 @@ Task<void> give_name_back(Pass& pass, const std::string& name, const std::string
 // RENAME to a holding name and a second look close the gap in which somebody else delivers before DELETE.
 Task<bool> delete_folder(Pass& pass, const db::FolderRecord& record) {
   std::string name = record.target_name;
-  const bool alone = !has_children(pass, name);
-  const auto step = co_await pass.open_step(record.id, "folder.delete", "{}");
+  const std::string holding = holding_name(record.id);
+  const bool leaves = name != holding && !has_children(pass, name);
+  const auto step = co_await pass.open_step(record.id, "folder.delete", folders_detail({name}));
   base::fault_point("folder.delete");
-  if (alone) {
-    const std::string holding = holding_name(record.id);
+  if (leaves) {
     co_await pass.ensure_permitted();
     const auto renamed = co_await pass.target->rename(name, holding);
     if (renamed.ok()) name = holding;
@@ -133,6 +135,19 @@ Task<void> plan_vanished(Pass& pass) {
   pass.vanished = std::move(gone);
 }
 
+namespace {
+
+// Of what is left in it something is held, under this source UIDVALIDITY or an earlier one.
+Task<bool> waits_for_a_person(Pass& pass, const db::FolderRecord& record) {
+  if (!record.held.empty()) co_return true;
+  if (record.orphans.empty()) co_return false;
+  const auto orphans = co_await db::load_orphans(
+      pass.world.pool, {record.id, record.source_uidvalidity, record.target_uidvalidity});
+  co_return std::any_of(orphans.begin(), orphans.end(), [](const auto& orphan) { return orphan.held; });
+}
+
+}  // namespace
+
 Task<void> remove_vanished(Pass& pass) {
   if (pass.vanished.empty()) co_return;
   const auto records = co_await db::load_folders(pass.world.pool, pass.item.mailbox);
@@ -151,7 +166,7 @@ Task<void> remove_vanished(Pass& pass) {
     // Held messages keep their folder until an operator decides. Anything else left here is said and tried
     // again.
     const bool holds_ours = record->mapped > 0 || !record->orphans.empty();
-    if (holds_ours && (!record->held.empty() || pass.counts.held > 0)) continue;
+    if (holds_ours && (pass.counts.held > 0 || co_await waits_for_a_person(pass, *record))) continue;
     if (holds_ours || !co_await says_it_is_gone(*pass.source, row.source_name)) {
       pass.note(Failure("MRD-MIR-013", record->source_name));
       continue;

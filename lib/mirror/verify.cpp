@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mirror/verify.hpp"
 
+#include <set>
+
 #include "base/digest.hpp"
 #include "mirror/digests.hpp"
 #include "mirror/facts.hpp"
-#include "mirror/plan/compare.hpp"
+#include "mirror/plan/map_check.hpp"
 #include "net/both.hpp"
 
 namespace mirror::engine {
@@ -14,11 +16,18 @@ namespace {
 constexpr base::Uid k_first{1};
 constexpr base::Uid k_last{4294967295u};
 
-Task<std::vector<plan::SideMessage>> read_side(imap::Session& session, std::string folder, bool deep) {
+struct Side {
+  base::UidValidity uidvalidity{};
+  std::vector<plan::SideMessage> messages;
+};
+
+Task<Side> read_side(imap::Session& session, std::string folder, bool deep) {
   auto selected = co_await session.select(folder, true);
   if (!selected) throw base::Failed(selected.error());
-  std::vector<plan::SideMessage> messages;
-  if (selected->exists == 0) co_return messages;
+  Side side;
+  side.uidvalidity = selected->uidvalidity;
+  auto& messages = side.messages;
+  if (selected->exists == 0) co_return side;
   std::map<base::Uid, BodyDigests> digests;
   const auto facts = co_await read_facts(session, base::UidSet::range(k_first, k_last));
   if (deep) digests = co_await read_digests(session, base::UidSet::range(k_first, k_last));
@@ -32,7 +41,7 @@ Task<std::vector<plan::SideMessage>> read_side(imap::Session& session, std::stri
     }
     messages.push_back(std::move(message));
   }
-  co_return messages;
+  co_return side;
 }
 
 Borrowed take(Result<Borrowed> borrowed) {
@@ -59,10 +68,27 @@ struct Sides {
   std::vector<std::string> source, target;
 };
 
-Task<void> verify_folder(imap::Session& source, imap::Session& target, const db::FolderRecord& row, bool deep,
-                         VerifyResult& result, Sides& texts) {
-  auto [s, t] =
+// What is there no more on both sides is a pass's business: a row of it may be older than the look.
+Task<void> verify_map(World& world, const db::FolderRecord& row, const std::vector<plan::SideMessage>& source,
+                      const std::vector<plan::SideMessage>& target, bool deep, VerifyResult& result) {
+  const db::FolderKey key{row.id, row.source_uidvalidity, row.target_uidvalidity};
+  std::set<base::Uid> named;  // what differs is told once
+  for (const auto& d : result.differences)
+    if (d.folder == row.source_name) named.insert(d.source);
+  base::UidSet wrong;
+  for (auto& d : plan::wrong_rows(co_await db::load_rows(world.pool, key), source, target, deep)) {
+    if (named.contains(d.source)) continue;
+    wrong.add(d.source);
+    result.differences.push_back({row.source_name, d.kind, d.source, d.target, d.text});
+  }
+  if (!wrong.empty()) result.wrong_rows.emplace_back(key, std::move(wrong));
+}
+
+Task<void> verify_folder(World& world, imap::Session& source, imap::Session& target,
+                         const db::FolderRecord& row, bool deep, VerifyResult& result, Sides& texts) {
+  auto [on_source, on_target] =
       co_await net::both(read_side(source, row.source_name, deep), read_side(target, row.target_name, deep));
+  auto &s = on_source.messages, &t = on_target.messages;
   result.messages += s.size();
   // What is known not to come from production is no difference: it is counted apart.
   const auto extras = std::erase_if(t, [&](const auto& m) { return row.extra_uids.contains(m.uid); });
@@ -71,6 +97,8 @@ Task<void> verify_folder(imap::Session& source, imap::Session& target, const db:
   add_texts(row.source_name, t, texts.target);
   for (auto& d : plan::compare_messages(s, t))
     result.differences.push_back({row.source_name, d.kind, d.source, d.target, d.text});
+  if (on_source.uidvalidity == row.source_uidvalidity && on_target.uidvalidity == row.target_uidvalidity)
+    co_await verify_map(world, row, s, t, deep, result);
 }
 
 void compare_folders(const std::vector<db::FolderRecord>& rows, const std::vector<imap::Folder>& source,
@@ -121,7 +149,7 @@ Task<VerifyResult> verify_mailbox(World& world, db::RunMailbox mailbox, bool dee
   Sides texts;
   std::vector<db::FolderRecord> both;
   compare_folders(rows, *on_source, *on_target, *link, source.store().profile, both, result);
-  for (const auto& row : both) co_await verify_folder(*source, *target, row, deep, result, texts);
+  for (const auto& row : both) co_await verify_folder(world, *source, *target, row, deep, result, texts);
   result.digest_source = digest_of(std::move(texts.source));
   result.digest_target = digest_of(std::move(texts.target));
   co_return result;

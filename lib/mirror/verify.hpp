@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Verify: both sides as their servers answer in this run, never from our own map; changes nothing.
+// Verify: both sides as their servers answer in this run, never from our own map, and the map held against
+// them; changes nothing on either.
 
 #include <string>
 #include <vector>
@@ -12,7 +13,7 @@ namespace mirror::engine {
 
 struct Difference {
   std::string folder;
-  std::string kind;  // missing, extra, flags, date, body, folder_missing, folder_extra, subscription
+  std::string kind;  // missing, extra, flags, date, body, folder_missing, folder_extra, subscription, map
   base::Uid source{};
   base::Uid target{};
   std::string text;
@@ -24,6 +25,7 @@ struct VerifyResult {
   std::string digest_source;       // order-independent, over every folder
   std::string digest_target;
   std::vector<Difference> differences;
+  std::vector<std::pair<db::FolderKey, base::UidSet>> wrong_rows;  // source UIDs of those of kind "map"
   bool equal() const { return differences.empty(); }
 };
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What happens on production in every run: `before` is mirrored in peace, `changes` is what the broken pass has to do.
 
-Every kind of message is there: distinct ones, byte-identical ones of which one goes, and one without a Message-ID.
+Every kind of message is there: distinct ones, byte-identical ones of which one goes, one without a Message-ID, and one
+that leaves in more than one piece.
 """
 
 import random
@@ -17,6 +18,10 @@ def _text(seed):
 
 def _without_id(seed):
     return samples.make("no_message_id", random.Random(f"faults {seed}")).body
+
+
+def _long(seed):
+    return samples.make("voice_ulaw", random.Random(f"faults {seed}"), 150_000).body
 
 
 def _greeting(seed):
@@ -39,7 +44,7 @@ def before(client):
 
 def changes(client):
     pair = _text("pair")
-    _append(client, "INBOX", (_text("new"), ["\\Flagged"]), (pair, []), (_without_id("anonymous"), []), (pair, []))
+    _append(client, "INBOX", (_text("new"), ["\\Flagged"]), (pair, []), (_without_id("anonymous"), []), (pair, []), (_long("long"), []))
     client.select("INBOX")
     client.command("UID STORE 1 +FLAGS (\\Seen kept)")
     client.command("UID STORE 2,4 +FLAGS (\\Deleted)")

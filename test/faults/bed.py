@@ -6,12 +6,15 @@ its database is a copy of the prepared one.  The servers run on: only mirrord di
 """
 
 import os
+import random
 import shutil
 import signal
 import subprocess
 import time
 
 from faults.api import Api, Unanswered
+from faults.explained import unexplained
+from faults.kill_points import Labels
 from lab.mirrord import Mirror, writes_in
 from lab.postgres import Psql
 from lab.relay import RelayProcess
@@ -21,7 +24,7 @@ BREAKS = ("die", "connection", "database", "session")
 # The pass follows at once, its sessions stay: a step is then one thing in every run.
 TIMES = {"echo": "0ms", "watch_poll": "1h", "pass_interval": "60s", "idle_session": "30s", "heartbeat": "1s", "retry_first": "1s"}
 LIMIT = 40.0
-FOLDERS = {"maildir": "Maildir", "sdbox": "sdbox"}  # of a format's messages, in the owner's home
+FOLDERS = {"maildir": "Maildir", "sdbox": "sdbox", "mdbox": "mdbox"}  # of a format's messages, in the owner's home
 
 
 class Broken(Exception):
@@ -40,7 +43,8 @@ class Bed:
         lab.postgres.make_database(self.database)
         self.server = Psql(lab.postgres, "postgres", "postgres")
         self.psql = None
-        self.steps = []  # (kind, number, name, whether something left mirrord since the step before)
+        self.killed_again = None
+        self.steps = []  # (kind, number, name, whether something left mirrord since the step before, kill point)
 
     # --- the prepared state -----------------------------------------------------------------------
 
@@ -67,11 +71,15 @@ class Bed:
         with self.owners_client() as client:
             self.cell.scenario.changes(client)
         self.api = Api(self.mirror.socket)
+        self.keep()
+        self.count()
+        return self
+
+    def keep(self):
+        """What the database and the node's own state are put back to."""
         self.server.rows(f'create database "{self.template}" template "{self.database}"')
         self.saved_state = self.lab.workdir.data / f"state-{self.cell.name}"
         copy(self.mirror.state, self.saved_state)
-        self.count()
-        return self
 
     def count(self):
         """Runs the pass once, unbroken, and notes its steps."""
@@ -89,20 +97,27 @@ class Bed:
         """Everything as prepared, for a new owner; the owner."""
         owner = next(self.owners)
         for server in (self.lab.production, self.lab.dr):
-            part = FOLDERS[server.fmt]
-            home = server.mail / owner
-            home.mkdir(mode=0o700)
-            shutil.chown(home, server.user, server.user)
-            copy(self.source(server, part), home / part)
+            self.put_back(server, owner)
+        self.put_back_memory()
+        self.psql.rows(f"update mailbox set name = '{owner}', target_name = '{owner}', heard_at = null")
+        return owner
+
+    def put_back(self, server, owner):
+        """The prepared mailbox, as this owner's."""
+        part = FOLDERS[server.fmt]
+        home = server.mail / owner
+        home.mkdir(mode=0o700, exist_ok=True)
+        shutil.chown(home, server.user, server.user)
+        copy(self.source(server, part), home / part)
+
+    def put_back_memory(self):
         if self.psql:
             self.psql.close()
         self.server.rows(f'drop database "{self.database}" with (force)')
         self.server.rows(f'create database "{self.database}" owner mirrord template "{self.template}"')
         self.psql = Psql(self.lab.postgres, self.database)
-        self.psql.rows(f"update mailbox set name = '{owner}', target_name = '{owner}', heard_at = null")
         shutil.rmtree(self.mirror.state)
         copy(self.saved_state, self.mirror.state)
-        return owner
 
     def source(self, server, part):
         """DR's copy is taken before the pass changes it."""
@@ -111,28 +126,31 @@ class Bed:
             copy(server.mail / self.owner / part, kept)
         return kept
 
-    def owners_client(self):
+    def owners_client(self, owner=None):
         """As the owner's own program, past every relay."""
         server = self.lab.production
         return Store(f"{server.host}:{server.port}", self.lab.authority.cert, login="filler",
-                     password=server.passwords["filler"]).connect(self.owner)
+                     password=server.passwords["filler"]).connect(owner or self.owner)
 
     # --- one step ---------------------------------------------------------------------------------
 
     def run(self, kind, number, how, again=None):
         """Breaks the pass there; False when this run never came to the step.  Broken when a promise was not kept.
 
-        `again`: where the recovery is killed as well, a number of its state changes."""
+        `again`: a step at which the recovery is killed as well; `killed_again` says whether it came to that."""
         owner = self.reset()
         self.mirror.env = {"MIRROR_STEP": f"{kind}:{number}", "MIRROR_STEP_DO": "stop" if how == "session" else how}
         try:
             reached = getattr(self, f"by_{'death' if how == 'die' else how}")(owner)
+            self.killed_again = None
             if again:
-                self.mirror.env = {"MIRROR_STEP": f"state:{again}"}
-                self.by_death(owner)
+                self.mirror.kill()
+                self.mirror.env = {"MIRROR_STEP": again}
+                self.killed_again = self.by_death(owner)
             self.mirror.env = {}
             if not self.mirror.process.running():
                 self.launch()
+            self.recover(owner)
             self.converge()
             self.check(owner)
         finally:
@@ -165,13 +183,15 @@ class Bed:
     by_database = by_connection
 
     def by_session(self, owner):
-        """mirrord stands still there; DR's session is killed, the storage repaired, then mirrord goes on."""
+        """mirrord stands still there; DR's session is killed at a random moment, the storage repaired, then mirrord goes on."""
+        dice = random.Random(f"{self.cell.name} {self.mirror.env['MIRROR_STEP']}")
         process = self.launch()
         end = time.monotonic() + 15.0
         while not process.stands_still():
             if time.monotonic() > end or not process.running():
                 return False
             time.sleep(0.01)
+        time.sleep(dice.choice((0.0, dice.uniform(0.0, 0.03))))  # the server may be in the middle of it, or have done it
         for pid in self.lab.dr.session_pids():
             try:
                 os.kill(pid, signal.SIGKILL)
@@ -200,6 +220,15 @@ class Bed:
 
     # --- the promises -----------------------------------------------------------------------------
 
+    def recover(self, owner):
+        """By itself: nobody asks for a compare."""
+        end = time.monotonic() + LIMIT
+        self.until_idle(owner, self.mirror.process)
+        while lines := self.mirror.differences([owner]):
+            if time.monotonic() > end:
+                raise Broken("not equal by itself: " + "; ".join(lines[:5]))
+            time.sleep(0.3)
+
     def converge(self):
         end = time.monotonic() + LIMIT
         while True:
@@ -226,38 +255,31 @@ class Bed:
         writes = writes_in(self.lab.relay.totals()["totals"])
         if writes:
             raise Broken(f"commands that write reached production: {writes}")
-        for what, rows in self.unexplained():
+        for what, rows in unexplained(self.psql.rows, self.folders_on_dr(owner)):
             if rows:
                 raise Broken(f"{what}: {rows[:5]}")
+        if problems := [row["code"] for row in self.api.ask("GET", "/api/v1/status")[1]["problems"]]:
+            raise Broken(f"problems: {problems}")
+
+    def folders_on_dr(self, owner):
+        server = self.lab.dr
+        with Store(f"{server.host}:{server.port}", self.lab.authority.cert, login="filler",
+                   password=server.passwords["filler"]).connect(owner) as client:
+            return {name for name, _, attributes in client.list() if not {"\\Noselect", "\\NonExistent"} & set(attributes)}
 
     def dr_writes(self):
         counts = writes_in(self.lab.dr_relay.totals()["totals"])
         counts.pop("SELECT", None)  # how DR is looked at
         return counts
 
-    def unexplained(self):
-        """What the change history does not tell, and what is left over."""
-        ask = self.psql.rows
-        yield "mapped without a history row", ask(
-            "select f.target_name, m.target_uid from message m join folder f on f.id = m.folder_id where not exists (select 1 "
-            "from history h where h.kind in ('message.copied', 'message.adopted') and h.target_uid = m.target_uid and "
-            "h.target_uidvalidity = m.target_uidvalidity)")
-        yield "deleted without a history row", ask(
-            "select folder_id, target_uid from tombstone t where not exists (select 1 from history h where h.target_uid = "
-            "t.target_uid and h.target_uidvalidity = t.target_uidvalidity and h.kind not in ('message.copied', 'message.adopted'))")
-        yield "intents left open", ask("select folder_id, source_uid from intent where state = 'open'")
-        yield "strangers on DR", ask("select folder_id, target_uid, kind from extra_message")
-        yield "quarantined", ask("select folder_name, kind, code from quarantine")
-        yield "problems", [row["code"] for row in self.api.ask("GET", "/api/v1/status")[1]["problems"]]
-
 
 def steps_of(log):
     """The steps of the first pass, up to its last COMMIT, without the watchers' steps: both depend on the moment."""
-    steps, quiet, commits_left = [], False, None
+    steps, quiet, commits_left, labels = [], False, None, Labels()
     for line in log.splitlines():
         kind, number, name = line.split(" ", 2)
         if ".watch." not in kind:
-            steps.append((kind, int(number), name, not (quiet and kind.endswith(".line"))))
+            steps.append((kind, int(number), name, not (quiet and kind.endswith(".line")), labels.of(kind, name)))
         # Between two lines that were read nothing leaves mirrord: to die at either leaves the same world behind.
         quiet = kind.endswith(".line")
         if name == "checkpoint":

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The 18 cells of the matrix: what both stores seem to offer, made by hiding capabilities of real servers. Four more have
-another scenario: folders, and an INBOX that is renamed."""
+another scenario: folders, and an INBOX that is renamed. Four have another DR: mdbox and Maildir, whose sessions are killed and
+whose storage is built anew, and a Cyrus."""
 
 import collections
 
@@ -10,14 +11,18 @@ UIDPLUS = {"uidplus": (), "nouidplus": ("UIDPLUS",)}
 APPEND = {"multi": (), "single": ("MULTIAPPEND",), "sync": ("MULTIAPPEND", r"LITERAL\+", "LITERAL-")}
 MODSEQ = {"qresync": (), "condstore": ("QRESYNC",), "plain": ("QRESYNC", "CONDSTORE")}
 
-# `hide` and `hide_dr` are for the relays before production and DR; `production` is that store's format.
-Cell = collections.namedtuple("Cell", "name hide hide_dr profile scenario fixed production")
+# `hide` and `hide_dr` are for the relays before production and DR; `production` and `dr` are the stores' formats; `ways` are how
+# it is broken, with --all and without.
+Cell = collections.namedtuple("Cell", "name hide hide_dr profile scenario fixed production dr ways")
 FIXED = 8  # so many steps of a cell in scripts/test
+DEATH = (("die",), ("die",))
+EVERY_WAY = (("die", "connection", "database", "session"), ("die",))
+SESSION = (("session",), ("session",))
 
 
 def _cell(uidplus, append, modseq):
     return Cell(f"{uidplus}-{append}-{modseq}", MODSEQ[modseq], (*UIDPLUS[uidplus], *APPEND[append], *MODSEQ[modseq]),
-                "dovecot" if uidplus == "uidplus" else "generic", base_scenario, FIXED, "maildir")
+                "dovecot" if uidplus == "uidplus" else "generic", base_scenario, FIXED, "maildir", "sdbox", DEATH)
 
 
 def _folders(cell):
@@ -28,14 +33,19 @@ def _inbox(cell):
     return cell._replace(name=f"inbox-{cell.name}", scenario=inbox_scenario, production="sdbox")
 
 
+def _dr(cell, fmt, ways):
+    return cell._replace(name=f"{fmt}-{cell.name}", dr=fmt, ways=ways)
+
+
 MATRIX = [_cell(u, a, m) for u in UIDPLUS for a in APPEND for m in MODSEQ]
+# The richest and the poorest are broken by every way there is, not by death alone.
+for end in (0, -1):
+    MATRIX[end] = MATRIX[end]._replace(ways=EVERY_WAY)
 # The one that scripts/test runs whole: every extension in use.
-WHOLE = MATRIX[0]
-# The richest and the poorest: with folders that change under us, too.
-ENDS = (MATRIX[0], MATRIX[-1])
-CELLS = [*MATRIX, *map(_folders, ENDS), *map(_inbox, ENDS)]
-# Broken by every way there is, not by death alone.
-EVERY_WAY = (*ENDS, _folders(WHOLE), _inbox(WHOLE))
+WHOLE, POOREST = MATRIX[0], MATRIX[-1]
+CELLS = [*MATRIX, _folders(WHOLE), _folders(POOREST)._replace(ways=DEATH), _inbox(WHOLE), _inbox(POOREST)._replace(ways=DEATH),
+         _dr(WHOLE, "mdbox", SESSION), _dr(WHOLE, "maildir", SESSION), _dr(WHOLE, "cyrus", DEATH),
+         _dr(_folders(WHOLE), "cyrus", DEATH)]
 
 
 def by_name(name):

@@ -25,13 +25,18 @@ import traceback
 
 from faults import cells
 from faults.bed import BREAKS, Bed, Broken
+from faults.cyrus_bed import CyrusBed
+from faults.kill_points import ELSEWHERE, POINTS
 from lab.lab import Lab
 from lab.mirrord import ROOT, build_folder
+from lab.mirrored import EXACT
 
 FEWEST_STEPS = 100  # fewer in the base cell: something is not counted any more
 MOST_MISSED = 0.1  # a share of steps that a run may not come to: events come at their own time
 OWNERS = 6000  # for one lane: one a break
 CHUNK = 25
+TENTH = 10  # of so many breaks one is broken again while it recovers, at one of these steps in turn
+RECOVERY = ("state:1", "commit:4", "dr.line:2", "state:3", "commit:2", "dr.flush:5", "state:5", "commit:8", "dr.flush:2", "state:8")
 
 
 def chosen(steps, options, cell, how):
@@ -45,14 +50,14 @@ def chosen(steps, options, cell, how):
                  or step[0] == "dr.flush"]
     if how == "die" and not options.every:
         steps = [step for step in steps if step[3]]
-    if options.all or options.cell or cell is cells.WHOLE and how == "die":
+    if options.all or options.cell or cell == cells.WHOLE and how == "die":
         return steps
     # Spread over all kinds of steps, the same ones each time.
     return [steps[len(steps) * n // cell.fixed] for n in range(min(cell.fixed, len(steps)))]
 
 
 class Lane:
-    """A lab of its own for each format of production, in a process of its own, working on chunks of steps."""
+    """A lab of its own for each pair of formats, in a process of its own, working on chunks of steps."""
 
     def __init__(self, options):
         self.options, self.labs, self.beds = options, {}, {}
@@ -70,17 +75,20 @@ class Lane:
                 bed.mirror.stop()
         results.put(("ended", None, None))
 
-    def lab(self, production):
+    def lab(self, production, dr):
         """The lab and the owners nobody used in it yet."""
-        if production not in self.labs:
+        if (production, dr) not in self.labs:
             owners = [f"f{n:05}" for n in range(OWNERS)]
-            lab = self.open.enter_context(Lab(build_folder(), owners, production_format=production, fsync=False))
-            self.labs[production] = (lab, iter(owners))
-        return self.labs[production]
+            # Cyrus's owners are made when they are used: each is a command.
+            about = {"mailboxes": [], "dr_options": EXACT} if dr == "cyrus" else {"mailboxes": owners}
+            lab = self.open.enter_context(Lab(build_folder(), production_format=production, dr_format=dr, fsync=False, **about))
+            self.labs[production, dr] = (lab, iter(owners))
+        return self.labs[production, dr]
 
     def bed(self, cell):
         if cell.name not in self.beds:
-            self.beds[cell.name] = Bed(*self.lab(cell.production), cell).prepare()
+            kind = CyrusBed if cell.dr == "cyrus" else Bed
+            self.beds[cell.name] = kind(*self.lab(cell.production, cell.dr), cell).prepare()
         self.beds[cell.name].use()
         return self.beds[cell.name]
 
@@ -92,15 +100,16 @@ class Lane:
             return
         for number, step in enumerate(steps):
             begin, why = time.monotonic(), ""
-            again = 1 + number % 5 if how == "die" and number % 10 == 3 else None
+            again = RECOVERY[number // TENTH % len(RECOVERY)] if how != "session" and number % TENTH == 3 else None
             try:
-                outcome = "ok" if bed.run(step[0], step[1], how, again) else "not reached"
+                outcome = "ok" if bed.run(step[0], step[1], how, again) or bed.run(step[0], step[1], how, again) else "not reached"
             except Broken as broken:
                 outcome, why = "broken", str(broken)
             except Exception:  # pylint: disable=broad-except
                 outcome, why = "error", traceback.format_exc()
             if outcome in ("broken", "error"):
                 why += f"\n{bed.mirror.process.log_tail(15)}"
+            again = again and (again, bed.killed_again)
             results.put(("step", (cell, how, step, again), (outcome, why, time.monotonic() - begin)))
 
 
@@ -115,6 +124,7 @@ class Run:
         self.file.parent.mkdir(parents=True, exist_ok=True)
         self.done = self.load() if options.resume else {}
         self.bad, self.open, self.seconds, self.listed, self.missed = [], 0, [], {}, 0
+        self.passed, self.again, self.killed_again = 0, 0, 0
 
     def load(self):
         """Steps that passed before, on this very commit."""
@@ -134,7 +144,7 @@ class Run:
     def ways(self, cell):
         if self.options.how:
             return self.options.how
-        return BREAKS if self.options.all and cell in cells.EVERY_WAY else ("die",)
+        return cell.ways[0 if self.options.all else 1]
 
     def go(self):
         context = multiprocessing.get_context("spawn")
@@ -181,10 +191,13 @@ class Run:
         cell, how, step, again = task
         outcome, why, seconds = told
         self.seconds.append(seconds)
-        place = f"{cell} {how} {step[0]}:{step[1]} {step[2]}".rstrip() + (f", then state:{again}" if again else "")
+        place = f"{cell} {how} {step[0]}:{step[1]} {step[2]}".rstrip() + (f", then {again[0]}" if again else "")
         out.write("\t".join((self.commit, cell, how, step[0], str(step[1]), outcome, step[2], f"{seconds:.1f}", why.replace("\n", " | "))) + "\n")
         out.flush()
         self.missed += outcome == "not reached"
+        self.passed += outcome == "ok"
+        self.again += bool(again)
+        self.killed_again += bool(again and again[1])
         if outcome in ("broken", "error"):
             self.bad.append((place, why))
         if outcome != "ok" or self.options.verbose:
@@ -195,20 +208,32 @@ class Run:
         self.listed[name] = steps
         if self.options.list:
             return
-        if cell is cells.WHOLE and len(steps) < FEWEST_STEPS:
+        if cell == cells.WHOLE and len(steps) < FEWEST_STEPS:
             self.bad.append((name, f"only {len(steps)} steps"))
         for how in self.ways(cell):
             todo = [step for step in chosen(steps, self.options, cell, how) if (name, how, step[0], step[1]) not in self.done]
             for at in range(0, len(todo), CHUNK):
                 self.put(tasks, (name, how, todo[at:at + CHUNK]))
 
+    def list_points(self):
+        """1 when a kill point has no step where it should have some."""
+        empty = 0
+        print("kill points:")
+        for point, what in POINTS.items():
+            steps = [f"{step[0]}:{step[1]}" for steps in self.listed.values() for step in steps if step[4] == point]
+            print(f"  {point} {what}: {len(steps)} steps, {steps[0] if steps else 'NONE'} among them")
+            empty += not steps
+        for point, where in ELSEWHERE.items():
+            print(f"  {point} {where}")
+        return 1 if empty else 0
+
     def report(self):
         if self.options.list:
             for name, steps in self.listed.items():
                 print(f"{name}: {len(steps)} steps")
-                for kind, number, word, apart in steps:
-                    print(f"  {kind}:{number} {word}".rstrip() + ("" if apart else "  (as the one before)"))
-            return 0
+                for kind, number, word, apart, point in steps:
+                    print(f"  {kind}:{number} {word}".rstrip() + (f"  [{point}]" if point else "") + ("" if apart else "  (as the one before)"))
+            return self.list_points()
         for name, steps in self.listed.items():
             print(f"# {name}: {len(steps)} steps, {sum(step[3] for step in steps)} that differ in what was sent before")
         if self.missed > MOST_MISSED * len(self.seconds):
@@ -216,8 +241,9 @@ class Run:
         for place, why in self.bad:
             print(f"not ok - {place}: {why}")
         mean = sum(self.seconds) / len(self.seconds) if self.seconds else 0.0
-        print(f"# {len(self.seconds)} breaks, {mean:.1f} s each; {self.missed} not reached")
-        print(f"{len(self.seconds) - len(self.bad)} passed, {len(self.bad)} failed")
+        print(f"# {len(self.seconds)} breaks, {mean:.1f} s each; {self.killed_again} of {self.again} recoveries were killed as well; "
+              f"{self.missed} steps were not reached, twice")
+        print(f"{self.passed} passed, {len(self.bad)} failed")
         return 1 if self.bad or not self.seconds and not self.done else 0
 
 

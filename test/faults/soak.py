@@ -33,7 +33,7 @@ OWNERS = [str(1001 + n) for n in range(20)]
 SAMPLE = 10.0
 GENTLE = 0.8  # the share of the time without a kill of mirrord
 # How often each fault comes, and how long until the next, in seconds.
-FAULTS = {"production": 2, "dr": 2, "postgres": 2, "sessions": 4, "pause": 2}
+FAULTS = {"production": 2, "dr": 2, "postgres": 2, "sessions": 4, "pause": 2, "wire": 4}
 KILLS = {**FAULTS, "mirrord": 6}
 PAUSES = (20.0, 60.0)
 # Growth of the resident memory from the first tenth of the gentle time to its last that counts as a leak.
@@ -95,8 +95,11 @@ def strike(mirror, fault, dice):
     if fault == "mirrord":
         mirror.kill()
         mirror.start()
-    elif fault == "postgres":
-        lab.postgres.restart()
+    elif fault == "wire":
+        relay = dice.choice((lab.relay, lab.dr_relay))
+        relay.misbehave(dice.choice(wire_faults(dice)))
+        time.sleep(dice.uniform(2.0, 10.0))
+        relay.misbehave()
     elif fault == "sessions":
         pids = getattr(lab, dice.choice(("production", "dr"))).session_pids()
         for pid in dice.sample(pids, min(len(pids), 3)):
@@ -109,7 +112,22 @@ def strike(mirror, fault, dice):
         time.sleep(dice.uniform(0.5, 8.0))
         mirror.process.signal(signal.SIGCONT)
     else:
-        getattr(lab, fault).restart()
+        server = getattr(lab, fault)
+        if dice.random() < 0.5:
+            server.kill()
+            server.start()
+        else:
+            server.restart()
+
+
+def wire_faults(dice):
+    """Rules of lab.misbehave, each for a few seconds."""
+    at = dice.choice(("client", "server"))
+    return ({"at": at, "cut": dice.randrange(20, 20_000), "times": dice.randrange(1, 4)},
+            {"at": at, "delay": dice.uniform(0.01, 0.3)},
+            {"at": at, "rate": dice.randrange(2_000, 50_000)},
+            {"at": at, "chop": dice.randrange(1, 100)},
+            {"at": "client", "line": r" (APPEND|UID STORE|UID EXPUNGE|RENAME|CREATE|DELETE) ", "away": True, "times": 1})
 
 
 def soak(mirror, player, samples, options):
@@ -136,11 +154,12 @@ def soak(mirror, player, samples, options):
 def run(options):
     folder = ROOT / "build/soak"
     folder.mkdir(parents=True, exist_ok=True)
-    with Lab(folder, OWNERS, relay=True) as lab:
+    with Lab(folder, OWNERS, relay={"rules": True}, dr_relay={"rules": True}) as lab:
         mirror = Mirror(lab, build=options.build, test_times=False)
         with mirror:
             state, _ = fill.fill(mirror.store("production"), OWNERS, 400, 20_000_000, options.seed, 3)
-            mirror.configure()
+            # That many are deleted in hours that the guard would hold them.
+            mirror.configure(link="guard_count = 1000000\nguard_percent = 100\n")
             mirror.wait_equal(300)
             player = Player(mirror.store("production"), state, options.seed, rate=options.rate, connections=3)
             thread = threading.Thread(target=player.run, daemon=True)

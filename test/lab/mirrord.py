@@ -9,11 +9,13 @@ The programs come from $MIRROR_BUILD (default build/sanitize).  mirrord runs as 
 Times in TEST_ENGINE are short, so that tests wait for fractions of what an administrator's site would.
 """
 
+import contextlib
 import json
 import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import time
 
@@ -150,6 +152,25 @@ class Mirror:
     def kill(self):
         """kill -9, as the machine's end would."""
         self.process.kill()
+
+    @contextlib.contextmanager
+    def standing_still(self, point, change):
+        """`change()` happens while mirrord is away; started again it goes as far as the first state change of that name and stands
+        still there (SIGSTOP). After the block it goes on."""
+        self.stop()
+        change()
+        self.process.env = {**self.environment(), "MIRROR_KILL_POINT": point, "MIRROR_STEP_DO": "stop"}
+        self.process.start()
+        try:
+            wait_until(lambda: self.process.stands_still() or not self.process.running(), f"mirrord to stand still at {point}", 60.0)
+            self.check_running()
+            yield
+        finally:
+            self.process.signal(signal.SIGCONT)
+
+    def wait_answering(self, seconds=60.0):
+        """Until mirrorctl is answered."""
+        wait_until(lambda: self.try_ctl("status")[0] == 0 or self.check_running(), "mirrord to answer", seconds, 0.05)
 
     def check_running(self):
         if self.process and self.process.child and not self.process.running():

@@ -9,18 +9,21 @@
 The counts are of all connections together and begin anew with the file.  Of a command that is taken:
   answer      the relay answers it, the server never sees it.  With `early` before its literals are sent.
   messages    so many literals of it (MULTIAPPEND) do reach the server, as a whole command; then `answer`.
-  away        the server does it; its answer never comes, the connection ends in its place.
+  away        the server does it; its answer never comes, the connection ends in its place (behind what there is to `say`).
   replace     its first line goes on with what matched replaced (\\1 are groups).
 Of a response:
   replace     what matched becomes this (\\1 are groups); `drop`: it never comes; `nil`: its literal is NIL instead.
 Of both: `say`, a list of lines that the client gets before; `close`, the connection ends; `stall`, seconds it waits before.
 
 Without `line` a rule is about the octets of that direction, connection by connection (`times`: so many of them):
-  cut      the connection ends after so many octets;  delay: seconds for each piece;  chop: octets in a piece, each in a TLS
-           record of its own;  rate: octets a second.
+  cut      the connection ends after so many octets;  hold: it stays, and no more octets than these pass;  chop: octets in a
+           piece, each in a TLS record of its own;  rate: octets a second;  delay: seconds that each piece is under way, while
+           others follow it; what is under way when the connection ends is lost.
 """
 
 import asyncio
+import collections
+import contextlib
 import json
 import re
 import time
@@ -83,7 +86,7 @@ class Connection:
         self.literals, self.answered = 0, False
         self.swallowed = None           # the response under way: its rule, when not all of it goes on
         self.late = {}                  # tag -> (answer, both ends still awaited) of commands cut short
-        self.away = set()               # tags whose answer never comes
+        self.away = {}                  # tag -> what is said instead of its answer, which never comes
 
     # --- commands ---------------------------------------------------------------------------------
 
@@ -104,14 +107,19 @@ class Connection:
     def _before(self):
         if self.rule.get("stall"):
             yield "sleep", self.rule.get("stall")
-        for line in self.rule.get("say", []):
-            yield "client", line.encode("latin-1") + b"\r\n"
+        if not self.rule.get("away"):
+            yield from self._said(self.rule)
         if self.rule.get("close"):
             yield "close", None
 
+    @staticmethod
+    def _said(rule):
+        for line in rule.get("say", []):
+            yield "client", line.encode("latin-1") + b"\r\n"
+
     def _promise(self):
         if self.rule.get("away"):
-            self.away.add(self.tag)
+            self.away[self.tag] = list(self._said(self.rule))
         if self.rule.get("messages"):
             self.late[self.tag] = [self.rule.get("answer"), 2]
 
@@ -165,6 +173,7 @@ class Connection:
                 self.swallowed = None
                 tag = piece.split(b" ")[0]
                 if tag in self.away:
+                    yield from self.away[tag]
                     yield "close", None
                     return
                 if tag in self.late:
@@ -186,8 +195,7 @@ class Connection:
     def _response(self, rule, line, end):
         if rule.get("stall"):
             yield "sleep", rule.get("stall")
-        for said in rule.get("say", []):
-            yield "client", said.encode("latin-1") + b"\r\n"
+        yield from self._said(rule)
         if rule.get("close"):
             yield "close", None
         elif rule.get("drop"):
@@ -205,25 +213,50 @@ class Octets:
     """How the octets of one direction of one connection arrive."""
 
     def __init__(self, rules, at):
-        self.rules, self.at, self.sent, self.mine = rules, at, 0, {}
+        self.rules, self.at, self.sent, self.held, self.mine = rules, at, 0, False, {}
+        self.under_way, self.arriving = collections.deque(), None
 
     def _applies(self, rule):
-        if id(rule) not in self.mine:  # a connection is counted when the rule first meets it
-            self.mine[id(rule)] = rule.taken()
-        return self.mine[id(rule)]
+        if rule not in self.mine:  # a connection is counted when the rule first meets it
+            self.mine[rule] = rule.taken()
+        return self.mine[rule]
+
+    @staticmethod
+    def _least(rules, name, otherwise):
+        return min((rule.get(name) for rule in rules if rule.get(name)), default=otherwise)
 
     async def send(self, writer, data):
         """False when the connection is to end."""
         rules = [rule for rule in self.rules.of_octets(self.at) if self._applies(rule)] if self.rules else []
-        cut = min((rule.get("cut") for rule in rules if rule.get("cut")), default=EVER)
-        chop = min((rule.get("chop") for rule in rules if rule.get("chop")), default=len(data) or 1)
-        data = data[:max(0, cut - self.sent)]
+        cut, chop = self._least(rules, "cut", EVER), self._least(rules, "chop", len(data) or 1)
+        hold = 0 if self.held else self._least(rules, "hold", EVER)
+        self.held = self.sent + len(data) > hold  # for good: what was kept back does not come later
+        data = data[:max(0, min(cut, hold) - self.sent)]
+        delay = sum(rule.get("delay", 0.0) for rule in rules)
         for at in range(0, len(data), chop):
             piece = data[at:at + chop]
-            wait = sum(rule.get("delay", 0.0) + (len(piece) / rule.get("rate") if rule.get("rate") else 0.0) for rule in rules)
+            wait = sum(len(piece) / rule.get("rate") for rule in rules if rule.get("rate"))
             if wait:
                 await asyncio.sleep(wait)
-            writer.write(piece)
-            await writer.drain()
+            await self._carry(writer, piece, delay)
             self.sent += len(piece)
         return self.sent < cut
+
+    async def _carry(self, writer, piece, delay):
+        """Writes it, or has it written later, behind whatever is under way."""
+        if not delay and not self.under_way:
+            writer.write(piece)
+            await writer.drain()
+            return
+        self.under_way.append((time.monotonic() + delay, piece))
+        if len(self.under_way) == 1:
+            self.arriving = asyncio.ensure_future(self._arrive(writer))
+
+    async def _arrive(self, writer):
+        with contextlib.suppress(OSError):
+            while self.under_way and not writer.is_closing():
+                due, piece = self.under_way[0]
+                await asyncio.sleep(max(0.0, due - time.monotonic()))
+                writer.write(piece)
+                await writer.drain()
+                self.under_way.popleft()

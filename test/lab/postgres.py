@@ -51,23 +51,26 @@ class Postgres:
     def dsn_for(self, database, role="mirrord"):
         return f"host={self.sockets} user={role} dbname={database}"
 
-    def create(self):
-        ensure_user(self.daemon_user)
+    def _make_cluster(self, program, *arguments):
+        """By a program that fills an empty data directory."""
         self.workdir.folder(self.name, "postgres", 0o700)
         self.sockets.mkdir()
         subprocess.run(["chown", "postgres:postgres", str(self.sockets)], check=True)
-        made = subprocess.run([self.bin / "initdb", "-D", self.data, "-A", "peer", "-E", "UTF8", "-N",
-                               "--locale=C.UTF-8", "-U", "postgres"],
+        made = subprocess.run([self.bin / program, "-D", self.data, "-N", "-U", "postgres", *arguments],
                               capture_output=True, text=True, user="postgres", group="postgres",
                               extra_groups=[], cwd="/", env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"})
         if made.returncode != 0:
-            raise LabError(f"initdb: {made.stderr.strip()}")
+            raise LabError(f"{program}: {made.stderr.strip()}")
+
+    def create(self):
+        ensure_user(self.daemon_user)
+        self._make_cluster("initdb", "-A", "peer", "-E", "UTF8", "--locale=C.UTF-8")
         config = _CONFIG.format(sockets=self.sockets)
         if not self.fsync:
             config += "fsync = off\nfull_page_writes = off\nsynchronous_commit = off\n"
         with open(self.data / "postgresql.conf", "a", encoding="ascii") as file:
             file.write(config)
-        (self.data / "pg_hba.conf").write_text("local all all peer map=lab\n")
+        (self.data / "pg_hba.conf").write_text("local all all peer map=lab\nlocal replication all peer map=lab\n")
         (self.data / "pg_ident.conf").write_text(
             "lab postgres postgres\nlab root postgres\nlab root mirrord\nlab mirrord-test mirrord\n"
             + f"lab {self.daemon_user} mirrord\n" * (self.daemon_user != "mirrord-test"))
@@ -120,6 +123,34 @@ class Postgres:
 
     def up(self):
         return self.create().start().make_role()
+
+    # --- a standby ------------------------------------------------------------------------------
+
+    def standby(self, name):
+        """A running copy that receives what this one commits, asynchronously."""
+        other = Postgres(self.workdir, name, self.fsync, self.daemon_user)
+        other._make_cluster("pg_basebackup", "-h", self.sockets, "-R", "-X", "stream", "-c", "fast")
+        with open(other.data / "postgresql.conf", "a", encoding="ascii") as file:
+            file.write(f"unix_socket_directories = '{other.sockets}'\n")
+        other.start()
+        other.wait_received(self)
+        return other
+
+    def wait_received(self, primary):
+        """Until it has replayed what the primary has committed so far."""
+        place, = primary.sql("select pg_current_wal_lsn()", "postgres", "postgres")[0]
+        wait_until(lambda: self.sql(f"select pg_last_wal_replay_lsn() >= '{place}'", "postgres", "postgres") == [["t"]], "the standby", 20.0)
+
+    def cut_off(self):
+        """A standby that receives nothing from now on, and does not know what it misses."""
+        self.sql("alter system set primary_conninfo = ''", "postgres", "postgres")
+        self.reload()
+        wait_until(lambda: not self.sql("select 1 from pg_stat_wal_receiver", "postgres", "postgres"), "the standby to be cut off", 20.0)
+
+    def promote(self):
+        self.sql("select pg_promote()", "postgres", "postgres")
+        wait_until(lambda: self.sql("select pg_is_in_recovery()", "postgres", "postgres") == [["f"]], "the promotion", 20.0)
+        return self
 
     def stop(self):
         if self.process:

@@ -117,6 +117,17 @@ def many_at_once_are_held(mirror):
 
 
 @cases.add
+def held_ones_keep_a_folder_that_goes_and_trouble_nobody(mirror):
+    with mirror.store("production").connect(OWNER) as client:
+        client.command("DELETE held")
+        client.append("INBOX", made("after it", 1))
+    wait_until(lambda: len(uids_on_dr(mirror, "INBOX")) == 1, "the message after it", 30.0, 0.2)
+    mirror.ctl("resync", OWNER, "--wait", codes=(0, 5))
+    assert {row["kind"] for row in mirror.status()["problems"]} == {"held"}, mirror.status()["problems"]
+    assert len(uids_on_dr(mirror, "held")) == 64
+
+
+@cases.add
 def released_they_go(mirror):
     assert mirror.ctl("guard", "release", OWNER, "--expected", "64", "--reason", "it was the owner")["released"] == 64
     mirror.wait_equal(60)

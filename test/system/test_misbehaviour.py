@@ -4,7 +4,6 @@
 again, what cannot be is told, and nothing is copied over and over. The rules are those of test/lab/misbehave.py."""
 
 import pathlib
-import random
 import re
 import sys
 import threading
@@ -15,111 +14,18 @@ sys.path[0] = str(pathlib.Path(__file__).resolve().parent.parent)
 from lab import samples
 from lab.cases import Cases
 from lab.lab import Lab
-from lab.lossy import LossyLink
 from lab.mirrord import Mirror, build_folder
 from lab.process import wait_until
+from lab.trouble import (APPEND, MOST_TRIES, OWNER, about, accept_altered, appends, appends_in, body, contents, deposit, dr_does, expunge,
+                         expunges, folders_of, next_uid, no_problem_left, on_dr, production_does, retry_refused, sent, sent_in, told,
+                         uidvalidity, well_again)
 
 cases = Cases()
-OWNER = "1001"
-APPEND = r"^\S+ APPEND "
-# In 4 s, with retries from 1 s on, an echo and two polls, each pass sending once or twice; without a pause it were hundreds.
-MOST_TRIES = 20
 
 
-def body(name, octets=0):
-    text = samples.make("text", random.Random(f"wrong {name}")).body
-    while len(text) < octets:
-        text += b"one line more of a message that takes its time\r\n"
-    return text
-
-
-def deposit(mirror, *names, octets=0, folder="INBOX"):
+def a_folder(mirror, name):
     with mirror.store("production").connect(OWNER) as client:
-        client.append(folder, [(body(name, octets), [], samples.NOW) for name in names])
-
-
-def expunge(mirror, name):
-    """The message of that name, whatever its size."""
-    with mirror.store("production").connect(OWNER) as client:
-        client.select("INBOX")
-        begin = body(name)
-        uids = [uid for uid, row in client.fetch("BODY.PEEK[]").items() if row["BODY[]"].startswith(begin)]
-        assert len(uids) == 1, uids
-        client.command(f"UID STORE {uids[0]} +FLAGS (\\Deleted)")
-        client.command("EXPUNGE")
-
-
-def does(relay, *rules):
-    """From now on by these rules; those until now must have done something, or the case showed nothing."""
-    unused = relay.unused_rules()
-    relay.misbehave(*rules)
-    assert not unused, f"never met: {unused}"
-
-
-def dr_does(mirror, *rules):
-    does(mirror.lab.dr_relay, *rules)
-
-
-def production_does(mirror, *rules):
-    does(mirror.lab.relay, *rules)
-
-
-def retry_refused(mirror):
-    for row in mirror.ctl("quarantine", "list")["items"]:
-        mirror.ctl("quarantine", "retry", str(row["id"]), codes=(0, 4))
-
-
-def accept_altered(mirror):
-    """What DR altered stays told until the message goes or a person says that he knows."""
-    for row in mirror.ctl("quarantine", "list")["items"]:
-        assert row["kind"] in ("altered", "flag"), row
-        mirror.ctl("quarantine", "drop", str(row["id"]))
-    no_problem_left(mirror)
-
-
-def well_again(mirror, seconds=60.0):
-    production_does(mirror)
-    dr_does(mirror)
-    retry_refused(mirror)
-    mirror.wait_equal(seconds)
-
-
-def codes(mirror):
-    return {row["code"] for row in mirror.status()["problems"]}
-
-
-def told(mirror, code):
-    wait_until(lambda: code in codes(mirror), f"{code} to be told", 30.0, 0.1)
-
-
-def no_problem_left(mirror):
-    wait_until(lambda: not mirror.status()["problems"], "no problem left", 30.0, 0.2)
-
-
-def on_dr(mirror, folder="INBOX"):
-    with mirror.store("dr").connect(OWNER) as client:
-        client.select(folder, examine=True)
-        return len(client.fetch("FLAGS"))
-
-
-def next_uid(mirror, folder="INBOX"):
-    """UIDNEXT on DR: unlike the count, it keeps what came and went between two looks."""
-    with mirror.store("dr").connect(OWNER) as client:
-        return client.select(folder, examine=True)["uidnext"]
-
-
-def appends(mirror):
-    return mirror.lab.dr_relay.totals()["totals"].get("APPEND", 0)
-
-
-def expunges(mirror):
-    return mirror.lab.dr_relay.totals()["totals"].get("UID EXPUNGE", 0)
-
-
-def appends_in(mirror, seconds):
-    before = appends(mirror)
-    time.sleep(seconds)
-    return appends(mirror) - before
+        client.command(f'CREATE "{name}"')
 
 
 @cases.add
@@ -282,6 +188,79 @@ def a_wrong_size_of_production_is_no_reason_to_lose_or_alter(mirror):
     no_problem_left(mirror)
 
 
+WRONG_SIZES = {"at": "server", "line": r"RFC822\.SIZE (\d+)", "replace": r"RFC822.SIZE \g<1>7"}
+
+
+@cases.add
+def wrong_sizes_of_dr_are_told_and_nothing_is_copied_again(mirror):
+    """As of a server that tells the size it stores, not the one it sends: what it said first of a message is what we know it by."""
+    a_folder(mirror, "Sizes")
+    dr_does(mirror, WRONG_SIZES)
+    deposit(mirror, "sized wrong", "wrong twin", "wrong twin", folder="Sizes")
+    told(mirror, "MRD-MIR-001")
+    mirror.wait_equal(60)
+    mirror.ctl("resync", OWNER, "--wait", codes=(0, 5))
+    mirror.wait_equal(60)
+    assert next_uid(mirror, "Sizes") == 4, "copied again"
+    expunge(mirror, "sized wrong", "Sizes")
+    mirror.wait_equal(60)
+    assert on_dr(mirror, "Sizes") == 2 and next_uid(mirror, "Sizes") == 4
+    well_again(mirror)
+    accept_altered(mirror)
+
+
+@cases.add
+def wrong_sizes_of_dr_and_a_death_of_mirrord(mirror):
+    """Killed when DR has the messages and nobody was told: what is found there is known by its content, whatever its size."""
+    a_folder(mirror, "Killed")
+    mirror.wait_equal(60)
+    dr_does(mirror, {"at": "server", "line": r"^\S+ OK \[APPENDUID", "stall": 600.0})
+    deposit(mirror, "sized in a death", "dead twin", "dead twin", folder="Killed")
+    wait_until(lambda: next_uid(mirror, "Killed") == 4, "the messages on DR", 30.0, 0.05)
+    mirror.kill()
+    dr_does(mirror, WRONG_SIZES)
+    mirror.start()
+    mirror.wait_equal(60)
+    expunge(mirror, "sized in a death", "Killed")
+    mirror.wait_equal(60)
+    assert on_dr(mirror, "Killed") == 2 and next_uid(mirror, "Killed") == 4, "copied again"
+    well_again(mirror)
+
+
+def deletion_waits(mirror, folder, before, after):
+    """DR tells another size than it did when we stored the message: it may be another message, and stays."""
+    a_folder(mirror, folder)
+    dr_does(mirror, *before)
+    deposit(mirror, "resized", "resized too", folder=folder)
+    mirror.wait_equal(60)
+    tried = expunges(mirror)
+    dr_does(mirror, *after)
+    expunge(mirror, "resized", folder)
+    told(mirror, "MRD-MIR-011")
+    assert on_dr(mirror, folder) == 2 and expunges(mirror) == tried
+
+
+@cases.add
+def a_deletion_waits_while_dr_tells_a_wrong_size(mirror):
+    deletion_waits(mirror, "Wrong later", [], [WRONG_SIZES])
+    well_again(mirror)
+    no_problem_left(mirror)
+    assert on_dr(mirror, "Wrong later") == 1 and next_uid(mirror, "Wrong later") == 3
+
+
+@cases.add
+def a_deletion_of_what_had_a_wrong_size_is_done_or_the_message_told_as_unknown(mirror):
+    deletion_waits(mirror, "Wrong before", [WRONG_SIZES], [])
+    mirror.ctl("resync", OWNER, "--wait", codes=(0, 5))
+    mirror.wait_settled(60)
+    left = on_dr(mirror, "Wrong before") - 1
+    assert about(mirror, "Wrong before")["unknown"] == left and next_uid(mirror, "Wrong before") == 3
+    if left:
+        expunge(mirror, "resized", "Wrong before", side="dr")
+    well_again(mirror)
+    accept_altered(mirror)
+
+
 @cases.add
 def a_body_that_is_nil_is_not_copied_as_nothing(mirror):
     there = on_dr(mirror)
@@ -343,6 +322,92 @@ def a_keyword_that_dr_does_not_keep_is_told(mirror):
     accept_altered(mirror)
 
 
+def of_another_uidvalidity(mirror, folder, change_it):
+    """DR has the folder's messages under another UIDVALIDITY, two that we know nothing of among them: all are found by their
+    content.  What is left over may be anybody's: it stays, and is told as unknown."""
+    a_folder(mirror, folder)
+    expunged, early, *others = (f"{folder} {n}" for n in range(4))
+    deposit(mirror, early, expunged, *others, f"{folder} twin", f"{folder} twin", folder=folder, flags=("\\Seen", "$Kept"))
+    mirror.wait_equal(60)
+    deposit(mirror, f"{folder} foreign", folder=folder, side="dr")
+    expunge(mirror, early, folder)  # so that no UID is what counting from 1 would give
+    wait_until(lambda: on_dr(mirror, folder) == 6, "the deletion on DR", 30.0, 0.1)
+    mirror.ctl("resync", OWNER, "--wait", codes=(0, 5))
+    before, sent_before, was = contents(mirror, "dr", folder), appends(mirror), uidvalidity(mirror, folder)
+    change_it(expunged)
+    deposit(mirror, f"{folder} later", folder=folder)
+    wait_until(lambda: on_dr(mirror, folder) == 7, "the new message on DR", 30.0, 0.1)
+    mirror.wait_settled(60)
+    assert uidvalidity(mirror, folder) != was
+    assert appends(mirror) == sent_before + 1, "what is there was sent again"
+    after = contents(mirror, "dr", folder)
+    assert all(uid in after and after[uid][0] == text for uid, (text, _) in before.items()), "what was there is another now"
+    row = about(mirror, folder)
+    assert (row["foreign"], row["unknown"]) == (0, 2), row
+    for name in (f"{folder} foreign", expunged):
+        expunge(mirror, name, folder, side="dr")
+    mirror.wait_equal(60)
+
+
+@cases.add
+def dr_gives_a_folder_another_uidvalidity_while_it_is_watched(mirror):
+    def change_it(expunged):
+        mirror.lab.dr.doveadm("mailbox", "update", "-u", OWNER, "--uid-validity", "1900000000", "Renumbered")
+        expunge(mirror, expunged, "Renumbered")
+    of_another_uidvalidity(mirror, "Renumbered", change_it)
+
+
+@cases.add
+def dr_lost_the_index_of_a_folder_and_its_flags(mirror):
+    """Repaired from the messages alone, while mirrord is away."""
+    def change_it(expunged):
+        mirror.stop()
+        mirror.lab.dr.stop()
+        for index in (mirror.lab.dr.mail / OWNER / "sdbox/mailboxes/Repaired/dbox-Mails").glob("dovecot.index*"):
+            index.unlink()
+        mirror.lab.dr.start()
+        mirror.lab.dr.doveadm("force-resync", "-u", OWNER, "Repaired")
+        expunge(mirror, expunged, "Repaired")
+        mirror.start()
+    of_another_uidvalidity(mirror, "Repaired", change_it)
+
+
+@cases.add
+def production_lost_its_uids_and_gives_out_others(mirror):
+    """Its messages and flags are what they were, UIDVALIDITY and UIDs of every folder are not. Nothing is copied, nothing goes; of
+    what did not survive in INBOX nobody can say that its owner deleted it: that is held."""
+    a_folder(mirror, "Survivor")
+    deposit(mirror, *(f"survivor {n}" for n in range(4)), folder="Survivor", flags=("\\Answered", "$Kept"))
+    deposit(mirror, "does not survive", "survives")
+    mirror.wait_equal(60)
+    expunge(mirror, "survivor 0", "Survivor")  # so that the others come under other UIDs
+    mirror.wait_equal(60)
+    folders = ("INBOX", "Survivor")
+    before = {folder: contents(mirror, "dr", folder) for folder in folders}
+    was = {folder: uidvalidity(mirror, folder, "production") for folder in folders}
+    copies, gone = appends(mirror), expunges(mirror)
+    mirror.stop()
+    production = mirror.lab.production
+    production.stop()
+    for place in ("", ".Survivor"):
+        place = production.mail / OWNER / "Maildir" / place
+        for index in [*place.glob("dovecot.index*"), place / "dovecot-uidlist"]:
+            index.unlink(missing_ok=True)
+    text = body("does not survive").replace(b"\r\n", b"\n")
+    lost, = (path for path in (production.mail / OWNER / "Maildir").glob("[cn]*/*") if path.read_bytes() == text)
+    lost.unlink()
+    production.start()
+    mirror.start()
+    wait_until(lambda: mirror.status()["counts"]["held"] == 1, "the deletion to be held", 30.0, 0.1)
+    mirror.wait_settled(60)
+    for folder in folders:
+        assert uidvalidity(mirror, folder, "production") != was[folder]
+        assert contents(mirror, "dr", folder) == before[folder], f"{folder} of DR is another now"
+    assert appends(mirror) == copies and expunges(mirror) == gone
+    assert mirror.ctl("guard", "release", OWNER, "--expected", "1", "--reason", "test")["released"] == 1
+    mirror.wait_equal(60)
+
+
 @cases.add
 def a_folder_that_dr_makes_under_another_name_is_told(mirror):
     dr_does(mirror, {"at": "client", "line": r'( CREATE )"?Odd"?', "replace": r"\1Even"})
@@ -350,55 +415,11 @@ def a_folder_that_dr_makes_under_another_name_is_told(mirror):
         client.command("CREATE Odd")
     deposit(mirror, "in the odd folder", folder="Odd")
     wait_until(lambda: mirror.status()["problems"], "a problem to be told", 30.0, 0.1)
-    before = mirror.lab.dr_relay.totals()["totals"].get("CREATE", 0)
-    time.sleep(4)
-    assert mirror.lab.dr_relay.totals()["totals"].get("CREATE", 0) - before <= 4, "made over and over"
+    assert sent_in(mirror, "CREATE", 4.0) <= 4, "made over and over"
     with mirror.store("dr").connect(OWNER) as client:
         client.command("DELETE Even")
     dr_does(mirror)
     well_again(mirror)
-
-
-def wire(name, *rules, octets=300_000):
-    """Both directions of both stores; a rule applies to as many connections as it says."""
-    def case(mirror):
-        both = [{**rule, "at": at} for rule in rules for at in ("client", "server")]
-        production_does(mirror, *both)
-        dr_does(mirror, *both)
-        mirror.restart()
-        deposit(mirror, f"{name} one", f"{name} two", octets=octets)
-        mirror.wait_equal(120)
-        well_again(mirror)
-    case.__name__ = f"a_wire_{name}"
-    cases.add(case)
-
-
-wire("that_breaks_early", {"cut": 700, "times": 4}, {"cut": 3000, "times": 8})
-wire("that_breaks_in_the_bodies", {"cut": 90_000, "times": 3}, {"cut": 250_000, "times": 5})
-wire("of_100_ms", {"delay": 0.05})
-wire("octet_by_octet", {"chop": 1}, octets=3000)
-wire("of_64_kilobits", {"rate": 8000, "chop": 1000}, octets=20_000)
-
-
-@cases.add
-def a_link_of_64_kilobits_that_loses_packets(mirror):
-    """To both stores, and in either direction."""
-    links = {side: LossyLink(mirror.lab.workdir, mirror.address_of(side), name=f"lossy-{side}").start() for side in ("production", "dr")}
-    mirror.addresses = {side: link.address for side, link in links.items()}
-    mirror.configure(stores={side: 'tls_server_name = "localhost"\n' for side in links})
-    mirror.restart()
-    deposit(mirror, "over a bad link", "and another", octets=20_000)
-    try:
-        mirror.wait_equal(180)
-    finally:
-        mirror.addresses = {}
-        mirror.configure()
-        mirror.restart()
-    well_again(mirror)
-    for side, link in links.items():
-        lost = link.stop()
-        assert lost > 0, f"the link to {side} lost nothing"
-        print(f"# {lost} packets to and from {side} were lost", flush=True)
 
 
 @cases.add
@@ -439,24 +460,6 @@ def a_production_that_selects_but_shows_nothing(mirror):
 
 
 @cases.add
-def a_thousand_refused_messages_stop_nothing_else(mirror):
-    with mirror.store("production").connect(OWNER) as client:
-        client.command("CREATE Refused")
-    mirror.wait_equal(60)
-    dr_does(mirror, {"at": "client", "line": r'^\S+ APPEND "?Refused"?', "answer": "NO not this one"})
-    deposit(mirror, *(f"refused {n}" for n in range(1000)), folder="Refused")
-    wait_until(lambda: mirror.status()["counts"]["quarantined"] >= 1000, "all of them in quarantine", 120.0, 0.5)
-    assert appends_in(mirror, 4.0) == 0, "what waits is sent again and again"
-    there = on_dr(mirror)
-    deposit(mirror, "beside a thousand")
-    wait_until(lambda: on_dr(mirror) == there + 1, "the message beside them", 30.0, 0.1)
-    dr_does(mirror)
-    mirror.ctl("quarantine", "retry", "all", codes=(0, 4))
-    mirror.wait_equal(90)
-    well_again(mirror)
-
-
-@cases.add
 def a_send_that_the_server_does_long_after_we_left(mirror):
     """The connection is given up after a silence; what it had sent is stored later all the same, beside the second copy."""
     mirror.restart({"silence": "2s"})
@@ -470,16 +473,6 @@ def a_send_that_the_server_does_long_after_we_left(mirror):
     assert on_dr(mirror) == there + 1
     kinds = [row["kind"] for row in mirror.ctl("mailbox", "history", OWNER)["items"]]
     assert kinds.count("message.late_copy_removed") == 1, kinds
-
-
-def uidvalidity(mirror, folder):
-    with mirror.store("dr").connect(OWNER) as client:
-        return client.select(folder, examine=True)["uidvalidity"]
-
-
-def folders_of(mirror, side):
-    with mirror.store(side).connect(OWNER) as client:
-        return {name for name, _, _ in client.list()}
 
 
 class Comings(threading.Thread):
@@ -532,6 +525,24 @@ def a_rename_that_the_server_does_long_after_we_left(mirror):
 @cases.add
 def such_a_rename_of_a_folder_with_nothing_in_it(mirror):
     late_rename(mirror, "Nothing", 0)
+
+
+@cases.add
+def a_thousand_refused_messages_stop_nothing_else(mirror):
+    with mirror.store("production").connect(OWNER) as client:
+        client.command("CREATE Refused")
+    mirror.wait_equal(60)
+    dr_does(mirror, {"at": "client", "line": r'^\S+ APPEND "?Refused"?', "answer": "NO not this one"})
+    deposit(mirror, *(f"refused {n}" for n in range(1000)), folder="Refused")
+    wait_until(lambda: mirror.status()["counts"]["quarantined"] >= 1000, "all of them in quarantine", 120.0, 0.5)
+    assert appends_in(mirror, 4.0) == 0, "what waits is sent again and again"
+    there = on_dr(mirror)
+    deposit(mirror, "beside a thousand")
+    wait_until(lambda: on_dr(mirror) == there + 1, "the message beside them", 30.0, 0.1)
+    dr_does(mirror)
+    mirror.ctl("quarantine", "retry", "all", codes=(0, 4))
+    mirror.wait_equal(90)
+    well_again(mirror)
 
 
 @cases.add

@@ -63,7 +63,7 @@ def the_example_settings_are_accepted_with_every_line(_):
 @cases.add
 def the_example_names_every_setting(_):
     source = (ROOT / "daemon/settings.cpp").read_text()
-    known = set(re.findall(r'\.(?:text|integer|duration|size|choice|boolean)\("([a-z_]+)"', source))
+    known = set(re.findall(r'(?:\.(?:text|integer|duration|size|choice|boolean)\(|read_time\(table, )"([a-z_]+)"', source))
     named = set(re.findall(r"^#?([a-z_]+) = ", (ROOT / "etc/mirrord.toml").read_text(), flags=re.M))
     assert known == named, f"only one of both has {sorted(known ^ named)}"
 

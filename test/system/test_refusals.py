@@ -21,6 +21,7 @@ NOT_ON_PRODUCTION, NOT_ON_DR = "2001", "2002"
 LARGEST = 100_000
 # The name under which sdbox keeps its messages: it refuses a folder called so, maildir does not.
 BAD_FOLDER = "dbox-Mails"
+WORDS = "Not this one, and I will not say why"
 
 
 def body(seed, size=0):
@@ -151,6 +152,79 @@ def nothing_is_repeated_without_end(mirror):
         assert after.get(word, 0) == before.get(word, 0), (word, before, after)
 
 
+def refuse(mirror, seed):
+    """DR takes everything but this message, by its length."""
+    mirror.lab.dr_relay.misbehave({"at": "client", "line": r"^\S+ APPEND .*\{%d\+?\}" % len(body(seed)), "answer": f"NO {WORDS}"})
+
+
+def row_of(mirror, owner, uid):
+    """The row of that message, once it is in quarantine."""
+    find = lambda: [row for row in quarantined(mirror, owner) if row["source_uid"] == uid]  # noqa: E731
+    row, = wait_until(find, f"UID {uid} in quarantine", 20.0, 0.2)
+    return row
+
+
+def tries(mirror):
+    return mirror.lab.dr_relay.totals()["totals"].get("APPEND", 0)
+
+
+@cases.add
+def a_row_is_shown_with_what_was_wanted_and_the_servers_words(mirror):
+    refuse(mirror, "not wanted")
+    mirror.refused = deposit(mirror, GOOD[0], "not wanted")
+    row = row_of(mirror, GOOD[0], mirror.refused)
+    shown = mirror.ctl("quarantine", "show", row["id"])
+    assert shown.pop("schema") and shown == row, (shown, row)
+    assert WORDS in shown["server_text"] and shown["size"] == len(body("not wanted")), shown
+    assert (shown["mailbox"], shown["folder"], shown["kind"], shown["attempts"]) == (GOOD[0], "INBOX", "message", 1), shown
+    assert shown["code"] == "MRD-IMAP-015" and shown["what"] and shown["next_step"] and shown["retry_at"] > shown["since"], shown
+    folder, = quarantined(mirror, GOOD[1])
+    assert mirror.ctl("quarantine", "show", folder["id"])["wanted"] == BAD_FOLDER, folder
+    code, _, err = mirror.try_ctl("quarantine", "show", "4711")
+    assert code == 4 and "4711" in err, (code, err)
+
+
+def dropped(mirror):
+    """Drops the row of the refused message: the ids of those that stay."""
+    row = row_of(mirror, GOOD[0], mirror.refused)
+    others = {one["id"] for one in quarantined(mirror, GOOD[0])} - {row["id"]}
+    assert mirror.ctl("quarantine", "drop", row["id"])["id"] == row["id"]
+    assert mirror.try_ctl("quarantine", "drop", row["id"])[0] == 4
+    return others
+
+
+@cases.add
+def a_dropped_row_is_forgotten_and_the_message_is_not(mirror):
+    """DR is asked again with the next compare, and its answer is told as if it were the first."""
+    tried, old = tries(mirror), row_of(mirror, GOOD[0], mirror.refused)
+    dropped(mirror)
+    mirror.ctl("resync", GOOD[0], "--wait", codes=(0, 5))
+    again = row_of(mirror, GOOD[0], mirror.refused)
+    assert again["attempts"] == 1 and again["id"] != old["id"] and tries(mirror) == tried + 1, (again, tried, tries(mirror))
+    assert body("not wanted") not in bodies_on_dr(mirror, GOOD[0])
+
+
+@cases.add
+def what_dr_lacks_after_a_drop_is_told_without_another_cause(mirror):
+    """Nothing else happens in the mailbox: it must not count as in sync."""
+    others = dropped(mirror)
+    try:
+        wait_until(lambda: len(quarantined(mirror, GOOD[0])) > len(others), "the message to be tried again", 8.0, 0.2)
+    finally:
+        mirror.ctl("resync", GOOD[0], "--wait", codes=(0, 5))
+
+
+@cases.add
+def dropped_and_not_refused_any_more_it_arrives_once(mirror):
+    row_of(mirror, GOOD[0], mirror.refused)
+    mirror.lab.dr_relay.misbehave()
+    others = dropped(mirror)
+    mirror.ctl("resync", GOOD[0], "--wait", codes=(0, 5))
+    arrives(mirror, GOOD[0], "not wanted")
+    assert bodies_on_dr(mirror, GOOD[0]).count(body("not wanted")) == 1
+    assert {row["id"] for row in quarantined(mirror, GOOD[0])} == others
+
+
 @cases.add
 def mailboxes_that_appear_are_mirrored_by_themselves(mirror):
     mirror.lab.production.add_mailboxes([NOT_ON_PRODUCTION])
@@ -170,7 +244,7 @@ def main():
     owners = [*GOOD, NOT_ON_PRODUCTION, NOT_ON_DR]
     extra = f"imap_capability = +APPENDLIMIT={LARGEST}\nplugin {{\n  quota_max_mail_size = {LARGEST}B\n}}\n"
     options = {"quota": 1 << 30, "extra": extra}
-    with Lab(build_folder(), owners, fsync=False, relay=True, dr_relay=True, dr_options=options) as lab:
+    with Lab(build_folder(), owners, fsync=False, relay=True, dr_relay={"rules": True}, dr_options=options) as lab:
         for server, owner in ((lab.production, NOT_ON_PRODUCTION), (lab.dr, NOT_ON_DR)):
             del server.owners[owner]
             server.write_users()

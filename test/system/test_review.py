@@ -61,10 +61,33 @@ def a_change_that_no_event_told_arrives_with_the_review(mirror):
     wait_until(lambda: not mirror.differences([OWNERS[1]]), "both sides to be equal", 30.0, 0.3)
 
 
+def history(mirror, kind):
+    return [row for row in mirror.ctl("mailbox", "history", OWNERS[0])["items"] if row["kind"] == kind]
+
+
 @cases.add
-def what_was_changed_on_dr_by_hand_is_put_right(mirror):
+def what_was_changed_on_dr_by_hand_is_put_right_and_told(mirror):
     flag_on_dr(mirror, "\\Flagged \\Seen")
     wait_until(lambda: not mirror.differences([OWNERS[0]]), "both sides to be equal", 30.0, 0.3)
+    row, = history(mirror, "flags.drift_repaired")
+    assert (row["folder"], row["source_uid"], row["target_uid"]) == ("INBOX", 1, 1), row
+    assert set(row["before"].lower().split()) == {"\\flagged", "\\seen"} and not row["after"], row
+
+
+@cases.add
+def what_was_deleted_on_dr_by_hand_comes_back_once_and_is_told(mirror):
+    sent, last = commands(mirror, "dr_relay")["APPEND"], 5
+    with mirror.store("dr").connect(OWNERS[0]) as client:
+        client.select("INBOX")
+        client.command(f"UID STORE {last} +FLAGS (\\Deleted)")
+        client.command("EXPUNGE")
+    wait_until(lambda: not mirror.differences([OWNERS[0]]), "both sides to be equal", 30.0, 0.3)
+    reviewed(mirror, 2)
+    assert not mirror.differences([OWNERS[0]]) and commands(mirror, "dr_relay")["APPEND"] == sent + 1
+    lost, = history(mirror, "message.lost_on_target")
+    assert (lost["folder"], lost["source_uid"], lost["target_uid"]) == ("INBOX", last, last), lost
+    again, first = [row for row in history(mirror, "message.copied") if row["source_uid"] == last]
+    assert again["target_uid"] > first["target_uid"] == last and again["sha256"] == lost["sha256"] == first["sha256"], (again, lost, first)
 
 
 @cases.add

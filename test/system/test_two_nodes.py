@@ -263,6 +263,37 @@ def the_work_of_a_node_that_died_is_taken_over_within_the_lease(nodes):
     nodes.first.start()
 
 
+def database_time(nodes):
+    return float(nodes.lab.postgres.sql("select extract(epoch from clock_timestamp())")[0][0])
+
+
+@cases.add
+def one_of_two_that_run_dies_at_work_and_the_other_takes_over_when_the_lease_is_over(nodes):
+    """Both have been there from the beginning, and each stands still at its first step in the mailbox."""
+    armed = {"MIRROR_KILL_POINT": "intents.committed", "MIRROR_STEP_DO": "stop"}
+    nodes.alone(armed)
+    nodes.second.env = armed
+    nodes.second.start()
+    deposits(nodes)
+    both = {nodes.first, nodes.second}
+    at_work = wait_until(lambda: next((node for node in both if node.process.stands_still()), None), "one to stand still", 30.0)
+    survivor, = both - {at_work}
+    over = float(nodes.lab.postgres.sql("select extract(epoch from max(until)) from lease")[0][0])
+    died = database_time(nodes)
+    at_work.kill()
+    # The bound is for a hang: a look at the table, and time enough for a pass to come there.
+    wait_until(survivor.process.stands_still, "the other one's first step", LEASE + 10.0)
+    took = database_time(nodes)
+    os.kill(survivor.process.pid, signal.SIGCONT)
+    print(f"# taken over {took - died:.1f} s after the death of {at_work.name}, {took - over:.1f} s after its lease", flush=True)
+    at_work.env = survivor.env = {}
+    at_work.start()
+    assert over - died <= LEASE, f"the lease went on for {over - died:.1f} s"
+    assert took >= over, "taken over before the lease was over"
+    survivor.wait_equal(30)
+    survivor.quiet_pass()
+
+
 @cases.add
 def both_die_at_random_under_traffic(nodes):
     state = nodes.expected

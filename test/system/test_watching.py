@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """How changes are noticed where production has IDLE and no NOTIFY: the IDLE is given anew before its time is over, on the same
-connection, with a LIST between two of them; and what nobody told is worked at the pass interval."""
+connection, with a LIST between two of them; what nobody told is worked at the pass interval; and what a session of before does not
+list is found by a new one."""
 
 import collections
 import pathlib
@@ -82,12 +83,35 @@ def what_nobody_told_is_worked_at_the_pass_interval(mirror):
 
 
 @cases.add
+def a_folder_made_beside_a_rename_is_found_by_the_looks_that_follow(mirror):
+    """Sessions that were open then may never list it (Dovecot 2.3). Only INBOX tells here, and no poll is due: without a look
+    with new sessions after the RENAME was done on DR, the folder would not come before the review."""
+    with mirror.store("production").connect(OWNER) as client:
+        client.command("CREATE Renamed")
+        client.append("Renamed", [(samples.make("text", random.Random("renamed")).body, [], None)])
+        deposit(mirror, "tells of the first")
+        mirror.wait_equal(30)
+        start_anew(mirror, watch_renew="10m")
+        deposit(mirror, "a session that stays")
+        mirror.wait_equal(30)
+        mirror.lab.relay.misbehave({"at": "server", "line": r"^\* (LIST|STATUS) .*Unknown", "drop": True, "old": True})
+        client.command("RENAME Renamed After")
+        client.command("CREATE Unknown")
+        client.append("Unknown", [(samples.make("text", random.Random("unknown")).body, [], None)])
+    deposit(mirror, "tells of the second")
+    with mirror.store("dr", "mirror").connect(OWNER) as client:
+        wait_until(lambda: "Unknown" in {row[0] for row in client.list()}, "the folder on DR", 30.0, 0.2)
+    mirror.lab.relay.misbehave()
+    mirror.wait_equal(30)
+
+
+@cases.add
 def production_was_only_read(mirror):
     mirror.assert_production_untouched()
 
 
 def main():
-    with Lab(build_folder(), (OWNER,), fsync=False, relay={"hide": ["NOTIFY"]}) as lab, Mirror(lab, ENGINE) as mirror:
+    with Lab(build_folder(), (OWNER,), fsync=False, relay={"hide": ["NOTIFY"], "rules": True}) as lab, Mirror(lab, ENGINE) as mirror:
         return cases.run(mirror, sys.argv[1] if len(sys.argv) > 1 else "")
 
 

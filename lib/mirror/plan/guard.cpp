@@ -42,8 +42,8 @@ GuardVerdict judge_removals(const GuardInput& input, const GuardLimits& limits) 
         "limit: {} %",
         hour, input.link_mapped + input.link_removed, limits.link_percent);
   else if (input.inbox_anew)
-    verdict.reason = fmt::format("INBOX has another UIDVALIDITY, and {} messages are gone with the old one",
-                                 verdict.counted);
+    verdict.reason = fmt::format(
+        "INBOX has another UIDVALIDITY, as on another server, and {} messages are gone", verdict.counted);
   else
     verdict.reason = fmt::format("{} deletions today of {} messages; limits: {} or {} %", today, base,
                                  limits.count, limits.percent);

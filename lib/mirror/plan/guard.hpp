@@ -34,7 +34,8 @@ struct GuardInput {
   std::uint64_t link_mapped = 0;    // in all mailboxes of the link
   std::uint64_t link_removed = 0;   // the same of the link's last hour
   std::uint64_t link_held = 0;  // held because of the whole link and not released: time does not forgive them
-  bool inbox_anew = false;      // some of removed were in INBOX under an earlier UIDVALIDITY of the source
+  bool inbox_anew =
+      false;  // INBOX has another UIDVALIDITY on the source, or some of removed were in the one before
 };
 
 enum class HoldScope : std::uint8_t { mailbox, link };

@@ -58,7 +58,8 @@ bool held_and_gone(const FolderMemory& memory, const ViewByUid& seen, Uid uid) {
 bool source_counts_agree(const FolderView& source, const ViewByUid& seen, const FolderMemory& memory,
                          const MessagePlan& plan) {
   if (source.complete) return seen.size() >= source.exists;
-  std::uint64_t gone_now = plan.remove.size() + plan.released.size();
+  std::uint64_t gone_now = plan.remove.size();
+  for (const Uid uid : plan.released) gone_now += memory.quarantined.contains(uid) ? 1 : 0;
   UidSet removed;
   for (const auto& one : plan.remove) removed.add(one.source);
   if (const auto held = memory.held.expand(k_expandable))
@@ -134,9 +135,10 @@ MessagePlan plan_messages(const FolderView& source, const FolderView& target, co
     plan_one_flag(row, s == on_source.end() ? nullptr : s->second, t == on_target.end() ? nullptr : t->second,
                   keeps, plan);
   }
-  if (const auto waiting = memory.quarantined.expand(k_expandable))
-    for (const Uid uid : *waiting)
-      if (gone(source, on_source, uid)) plan.released.push_back(uid);
+  for (const auto* set : {&memory.quarantined, &memory.due})
+    if (const auto uids = set->expand(k_expandable))
+      for (const Uid uid : *uids)
+        if (gone(source, on_source, uid)) plan.released.push_back(uid);
   for (const auto& message : target.messages)
     if (!by_target.contains(message.uid) && !memory.extra_uids.contains(message.uid))
       plan.strangers.add(message.uid);

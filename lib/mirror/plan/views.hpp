@@ -47,6 +47,7 @@ struct FolderMemory {
   std::uint64_t extras = 0;  // foreign and unknown messages on the target
   UidSet extra_uids;         // their target UIDs
   UidSet quarantined;        // source UIDs that wait in quarantine and are not mapped
+  UidSet due;                // ... and those that are tried again now
   UidSet held;               // source UIDs whose deletion is held
 };
 

@@ -152,6 +152,9 @@ TEST_CASE("a file is read, an empty one too") {
 TEST_CASE("times are a number and a unit") {
   CHECK(parse_duration("250ms") == 250ms);
   CHECK(parse_duration("60s") == 60s);
+  CHECK(parse_duration("3650d") == 3650 * 24h);
+  CHECK_FALSE(parse_duration("3651d"));
+  CHECK_FALSE(parse_duration("9223372036854775807ms"));
   CHECK(parse_duration("5m") == 5min);
   CHECK(parse_duration("4h") == 4h);
   CHECK(parse_duration("1d") == 24h);

@@ -62,6 +62,16 @@ TEST_CASE("percent encoding goes there and back and leaves broken escapes alone"
   CHECK(http::percent_decode("%zz") == "%zz");
 }
 
+TEST_CASE("a target is text, and a problem is JSON whatever the target is") {
+  for (const char* target :
+       {"/api/v1/stores/%ff", "/api/v1/runs?kind=%c3%28", "/x?%ed%a0%80=1", "/x/%00", "/\xff"})
+    CHECK_THROWS_AS(http::require_text(request_for("GET", target)), http::Problem);
+  CHECK_NOTHROW(http::require_text(request_for("GET", "/api/v1/stores/%c3%a4?a=%f0%9f%98%80")));
+  const auto response =
+      http::problem_response(http::Problem(413, "MRD-HTTP-007", "x"), request_for("GET", "/\xff \"a"));
+  CHECK(json::parse(response.body).at("instance") == "/%FF%20\"a");
+}
+
 TEST_CASE("a problem document carries code, title and next step") {
   auto request = request_for("GET", "/x");
   request.request_id = "r1";
@@ -131,6 +141,10 @@ TEST_CASE("a mask becomes an anchored expression in which only its own signs mea
   CHECK(db::mask_to_regex("1?*@d.e") == "^1..*\\@d\\.e$");
   CHECK(db::mask_to_regex("[1-3]x") == "^[1-3]x$");
   CHECK(db::mask_to_regex("[!a]") == "^[^a]$");
+  // What PostgreSQL would refuse is members, no range.
+  CHECK(db::mask_to_regex("[b-a]") == "^[b\\-a]$");
+  CHECK(db::mask_to_regex("[a-c-e]") == "^[a-c\\-e]$");
+  CHECK(db::mask_to_regex("[--]") == "^[\\-\\-]$");
   CHECK(db::mask_to_regex("[]]") == "^[\\]]$");
   CHECK(db::mask_to_regex("a[") == "^a\\[$");
   CHECK(db::mask_to_regex("(a|b)+$") == "^\\(a\\|b\\)\\+\\$$");

@@ -159,6 +159,18 @@ TEST_CASE("a quarantined message is not copied, and is released when it left the
   CHECK_FALSE(told.look_closer_at_source);
 }
 
+TEST_CASE("a quarantined message whose time has come is copied, or released when it left the source") {
+  FolderMemory memory = mapped(0);
+  memory.quarantined = *UidSet::parse("3");
+  memory.due = *UidSet::parse("5,7");
+  const auto plan = plan_messages(complete({seen(3), seen(5)}), complete({}), {}, memory);
+  CHECK(text(plan.copy) == "5");
+  CHECK(text(plan.released) == "7");
+  const auto told = plan_messages(partial(1, {}, "5,7"), partial(0, {}), {}, memory);
+  CHECK(text(told.released) == "5,7");
+  CHECK_FALSE(told.look_closer_at_source);
+}
+
 TEST_CASE("a partial view counts only when the numbers agree") {
   struct Row {
     const char* name;

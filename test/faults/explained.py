@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the change history does not tell of DR, and what a pass has left over. A step that was open when mirrord died is told by
+its row "step.recovered", which names what may have been done."""
+
+import itertools
+import json
+
+_COPIED = "('message.copied', 'message.adopted')"
+
+
+def unexplained(rows, folders_on_dr):
+    """(what, rows) for each promise; rows is empty where it was kept.  `rows` asks SQL."""
+    yield "mapped without a history row", rows(
+        "select f.target_name, m.target_uid from message m join folder f on f.id = m.folder_id where not exists (select 1 "
+        f"from history h where h.kind in {_COPIED} and h.target_uid = m.target_uid and "
+        "h.target_uidvalidity = m.target_uidvalidity)")
+    yield "deleted without a history row", rows(
+        "select folder_id, target_uid from tombstone t where not exists (select 1 from history h where h.target_uid = "
+        f"t.target_uid and h.target_uidvalidity = t.target_uidvalidity and h.kind not in {_COPIED})")
+    yield "copied twice", rows(
+        "select folder_name, target_uidvalidity, target_uid, count(*) from history where kind = 'message.copied' "
+        "group by folder_name, target_uidvalidity, target_uid having count(*) > 1")
+    yield "flags that no history row tells", _flags(rows)
+    yield "folders that the history does not tell", _folders(rows, folders_on_dr)
+    yield "intents left open", rows("select folder_id, source_uid from intent where state = 'open'")
+    yield "steps left open", rows("select kind, detail from step")
+    yield "strangers on DR", rows("select folder_id, target_uid, kind from extra_message")
+    yield "quarantined", rows("select folder_name, kind, code from quarantine")
+
+
+def _recovered(rows):
+    """[(kind, detail)] of the steps that were open when mirrord died."""
+    found = []
+    for text, in rows("select before from history where kind = 'step.recovered' order by id"):
+        kind, _, detail = text.partition(" ")
+        found.append((kind, json.loads(detail)))
+    return found
+
+
+def _flags(rows):
+    """The last word on each message's flags is what the map has; not where a STORE was under way at a death."""
+    if any(kind == "flags" for kind, _ in _recovered(rows)):
+        return []
+    return rows(
+        "select f.target_name, m.target_uid, m.flags, h.after from message m join folder f on f.id = m.folder_id cross join lateral "
+        "(select after from history h where h.target_uid = m.target_uid and h.target_uidvalidity = m.target_uidvalidity and "
+        f"(h.kind in {_COPIED} or h.kind in ('flags.changed', 'flags.drift_repaired')) order by id desc limit 1) h "
+        "where h.after <> m.flags")
+
+
+def _folders(rows, on_dr):
+    """Played again, the history has to end with what is there."""
+    told = {"INBOX"}
+    history = rows("select kind, folder_name, before, after from history where kind in ('folder.created', 'folder.renamed', "
+                   "'folder.deleted') order by id")
+    for kind, together in itertools.groupby(history, lambda row: row[0]):
+        together = list(together)  # names that change places do so at once
+        if kind != "folder.created":
+            told -= {before or name for _, name, before, _ in together}
+        if kind != "folder.deleted":
+            told |= {after for _, _, _, after in together}
+    perhaps = {name for kind, detail in _recovered(rows) if kind == "folder.create" for name in detail["folders"]}
+    return sorted((on_dr | {"INBOX"}) - told - perhaps) + sorted(told - on_dr - {"INBOX"})
