@@ -38,14 +38,16 @@ def _recovered(rows):
 
 
 def _flags(rows):
-    """The last word on each message's flags is what the map has; not where a STORE was under way at a death."""
+    """The last word on each message's flags is what the map has; not where a STORE was under way at a death, nor where two folders
+    share a UIDVALIDITY (Cyrus numbers those of one second alike): a row of the history has the folder's name of its time."""
     if any(kind == "flags" for kind, _ in _recovered(rows)):
         return []
     return rows(
         "select f.target_name, m.target_uid, m.flags, h.after from message m join folder f on f.id = m.folder_id cross join lateral "
         "(select after from history h where h.target_uid = m.target_uid and h.target_uidvalidity = m.target_uidvalidity and "
         f"(h.kind in {_COPIED} or h.kind in ('flags.changed', 'flags.drift_repaired')) order by id desc limit 1) h "
-        "where h.after <> m.flags")
+        "where h.after <> m.flags and not exists (select 1 from folder o where o.id <> f.id and o.mailbox_id = f.mailbox_id and "
+        "o.target_uidvalidity = f.target_uidvalidity)")
 
 
 def _folders(rows, on_dr):
