@@ -201,6 +201,7 @@ create table folder (
   greetings          boolean not null default false,
   state              text not null default 'active' check (state in ('active', 'refused', 'leaving')),
   memory             boolean not null default true,  -- false: rows were lost; unmatched DR messages are unknown
+  made_anew          boolean not null default false, -- the source's UIDVALIDITY changed; until a pass went well
   unique (mailbox_id, source_name) deferrable initially deferred,
   unique (mailbox_id, target_name) deferrable initially deferred
 );

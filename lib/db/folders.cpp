@@ -16,7 +16,8 @@ constexpr auto k_load = R"sql(
          exists (select 1 from quarantine k where k.mailbox_id = f.mailbox_id and k.folder_name = f.source_name
                   and k.kind = 'folder' and k.retry_at > now()),
          (select count(*) from intent i where i.folder_id = f.id and i.state = 'open'),
-         e.foreign_n, e.unknown_n, e.uids, q.uids, h.uids, c.orphans, r.uids, c.witness, q.due
+         e.foreign_n, e.unknown_n, e.uids, q.uids, h.uids, c.orphans, r.uids, c.witness, q.due,
+         t.once, t.again, f.made_anew
     from folder f
     cross join lateral (select count(*) filter (where ours) as n, coalesce(sum(size) filter (where ours), 0)::bigint as octets,
                                count(*) filter (where ours and greeting) as greetings,
@@ -40,6 +41,11 @@ constexpr auto k_load = R"sql(
     cross join lateral (select coalesce(string_agg(source_uid::text, ',' order by source_uid), '') as uids
                           from held_deletion d where d.folder_id = f.id and d.source_uidvalidity = f.source_uidvalidity
                            and d.released_at is not null) r
+    cross join lateral (select coalesce(string_agg(source_uid::text, ',' order by source_uid), '') as once,
+                               coalesce(string_agg(source_uid::text, ',' order by source_uid) filter (where n > 1), '') as again
+                          from (select source_uid, count(*) as n from intent i where i.folder_id = f.id and i.state = 'absent'
+                                   and i.source_uidvalidity = f.source_uidvalidity and i.sent_at > now() - interval '1 day'
+                                 group by source_uid) i) t
    where f.mailbox_id = $1 order by f.id)sql";
 
 UidSet read_set(const pqxx::field& field) {
@@ -87,6 +93,9 @@ FolderRecord read_folder(const pqxx::row& row) {
   f.released = read_set(row[28]);
   f.witness = read_id<Uid>(row[29]);
   f.due = read_set(row[30]);
+  f.tried = read_set(row[31]);
+  f.tried_again = read_set(row[32]);
+  f.made_anew = row[33].as<bool>();
   return f;
 }
 
@@ -136,8 +145,12 @@ Task<PassStart> begin_pass(Pool& pool, Fence fence, bool dry_run) {
   co_return co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
     close_recovered(tx, fence);
     if (!dry_run)
+      // Without memory everything there is compared by its content, whatever sizes and dates are told.
       tx.exec_params(
-          "delete from message m using folder f where f.mailbox_id = $1 and m.folder_id = f.id and m.suspect",
+          "with wrong as (delete from message m using folder f where f.mailbox_id = $1 and m.folder_id = "
+          "f.id "
+          "and m.suspect returning m.folder_id) "
+          "update folder set memory = false where id in (select folder_id from wrong)",
           base::raw(fence.mailbox));
     PassStart start;
     start.run = find_run(tx, fence.mailbox);
@@ -254,18 +267,22 @@ Task<void> set_target_identity(Pool& pool, Fence fence, FolderId folder, UidVali
     tx.exec_params(
         "update folder set source_uidvalidity = $2, target_uidvalidity = $3, source_uidnext = 0, "
         "source_modseq = 0, "
-        "target_uidnext = 0, target_modseq = 0, source_status = '', target_status = '', memory = $4 where id "
+        "target_uidnext = 0, target_modseq = 0, source_status = '', target_status = '', memory = $4, "
+        "made_anew = made_anew or source_uidvalidity not in (0, $2) where id "
         "= $1",
         base::raw(folder), static_cast<std::int64_t>(base::raw(source)),
         static_cast<std::int64_t>(base::raw(target)), memory);
   });
 }
 
-Task<void> save_checkpoints(Pool& pool, Fence fence, std::vector<Checkpoint> checkpoints) {
+Task<void> save_checkpoints(Pool& pool, Fence fence, std::vector<Checkpoint> checkpoints, bool went_well) {
   if (checkpoints.empty()) co_return;
   co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
     require_epoch(tx, fence);
     for (const auto& checkpoint : checkpoints) save_one(tx, checkpoint);
+    if (went_well)
+      tx.exec_params("update folder set made_anew = false where mailbox_id = $1 and made_anew",
+                     base::raw(fence.mailbox));
   });
 }
 

@@ -64,6 +64,21 @@ Task<std::set<Uid>> quarantine(Pool& pool, base::MailboxId mailbox, std::vector<
   });
 }
 
+Task<std::map<Uid, LostFlags>> lost_flags(Pool& pool, FolderKey key) {
+  co_return co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
+    std::map<Uid, LostFlags> lost;
+    for (const auto& row : tx.exec_params(
+             "select source_uid, wanted, retry_at > now() from quarantine where folder_id = $1 and kind = "
+             "'flag' and source_uidvalidity = $2 and source_uid > 0",
+             num(key.folder), num(key.source))) {
+      auto& of_one = lost[Uid{row[0].as<std::uint32_t>()}];
+      of_one.all.add(row[1].as<std::string>());
+      if (row[2].as<bool>(false)) of_one.waiting.add(row[1].as<std::string>());
+    }
+    return lost;
+  });
+}
+
 Task<void> release_quarantine(Pool& pool, base::MailboxId mailbox, std::string folder_name, std::string kind,
                               UidValidity source_uidvalidity, std::vector<Uid> sources) {
   if (sources.empty()) co_return;

@@ -4,6 +4,7 @@
 // What the target refuses, alters or does not keep: a row each, until the source or the target's answer
 // changes (law 6). It is tried again when its time has come, or when a person asks.
 
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -31,6 +32,11 @@ struct Quarantined {
 // Adds rows, or one more attempt to those that are there; each further one doubles the time until the next,
 // from an hour to a day. Of kind not_kept the first two are tried again at once. Returned: what waits now.
 Task<std::set<Uid>> quarantine(Pool& pool, base::MailboxId mailbox, std::vector<Quarantined> rows);
+// The flags of a folder's messages that the target did not keep, by source UID; and those of them that wait.
+struct LostFlags {
+  base::FlagSet all, waiting;
+};
+Task<std::map<Uid, LostFlags>> lost_flags(Pool& pool, FolderKey key);
 Task<void> release_quarantine(Pool& pool, base::MailboxId mailbox, std::string folder_name, std::string kind,
                               UidValidity source_uidvalidity, std::vector<Uid> sources);
 // Of kind folder, what both stores' folder lists say is settled: refused ones that the source has no more or

@@ -7,14 +7,21 @@ namespace mirror::db {
 
 namespace {
 
+// The name of a WAL file begins with its timeline in hexadecimal digits.
 constexpr auto k_site =
-    "select state, epoch, actor, reason, (select system_identifier::text from pg_control_system()) from site";
-constexpr auto k_site_plain = "select state, epoch, actor, reason, '' from site";
+    "select state, epoch, actor, reason, (select system_identifier::text from pg_control_system()), "
+    "case when pg_is_in_recovery() then 0 else ('x' || left(pg_walfile_name(pg_current_wal_lsn()), "
+    "8))::bit(32)::int end "
+    "from site";
+constexpr auto k_site_plain = "select state, epoch, actor, reason, '', 0 from site";
 
 SiteState read_site(Transaction& tx) {
-  // pg_control_system() needs no privilege on PostgreSQL 15, but an administrator may have revoked it.
-  const bool allowed =
-      tx.exec1("select has_function_privilege('pg_control_system()', 'execute')")[0].as<bool>();
+  // None of them needs a privilege on PostgreSQL 15, but an administrator may have revoked it.
+  const bool allowed = tx.exec1(
+                             "select has_function_privilege('pg_control_system()', 'execute') and "
+                             "has_function_privilege('pg_current_wal_lsn()', 'execute') and "
+                             "has_function_privilege('pg_walfile_name(pg_lsn)', 'execute')")[0]
+                           .as<bool>();
   const auto row = tx.exec1(allowed ? k_site : k_site_plain);
   SiteState site;
   site.state = row[0].as<std::string>();
@@ -22,6 +29,7 @@ SiteState read_site(Transaction& tx) {
   site.actor = row[2].as<std::string>();
   site.reason = row[3].as<std::string>();
   site.system_identifier = row[4].as<std::string>();
+  site.timeline = row[5].as<std::int64_t>();
   return site;
 }
 

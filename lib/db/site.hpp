@@ -18,7 +18,9 @@ struct SiteState {
   std::string actor;
   std::string reason;
   std::string system_identifier;  // of the database cluster
-  std::int64_t beat = 0;          // heartbeats of this node, this one included; 0: the database never saw it
+  std::int64_t timeline =
+      0;  // of its WAL: another one once a standby was promoted or a backup restored; 0: unknown
+  std::int64_t beat = 0;  // heartbeats of this node, this one included; 0: the database never saw it
   bool mirroring() const { return state == "mirroring"; }
 };
 

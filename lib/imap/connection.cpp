@@ -100,7 +100,10 @@ Task<bool> Connection::go_ahead(std::string tag) {
 Task<Reply> Connection::reply(std::string tag) {
   for (;;) {
     auto reply = conversation_.take_reply(tag);
-    if (reply) co_return std::move(*reply);
+    if (reply) {
+      reply->store = access_.store;
+      co_return std::move(*reply);
+    }
     co_await next_event();
   }
 }
@@ -154,7 +157,7 @@ Task<void> Connection::read() {
   require_usable();
   if (count == 0) {
     const auto& bye = conversation_.bye();
-    if (bye) throw_failed("MRD-IMAP-002", access_.store + ": " + bye->text);
+    if (bye) throw Failed(failure_of_bye(*bye, access_.store));
     throw_failed("MRD-NET-003", access_.store + " closed the connection");
   }
   parser_.feed(std::string_view(in_.data(), count));
@@ -172,8 +175,7 @@ void Connection::account(const ResponseEvent& event) {
         access_.observe(conversation_.name_of(response->tag), result_word(response->reply));
       break;
     case Conversation::Meaning::bye:
-      if (!bye_expected_)
-        throw_failed("MRD-IMAP-002", fmt::format("{}: {}", access_.store, response->reply.text));
+      if (!bye_expected_) throw Failed(failure_of_bye(response->reply, access_.store));
       break;
     case Conversation::Meaning::go_ahead:
       challenge_ = response->rest;

@@ -76,7 +76,8 @@ std::string_view id_of(std::string_view code) {
 std::string describe(const Reply& reply, std::string_view command, std::string_view object) {
   const std::string code = reply.code.empty() ? "" : fmt::format("[{}] ", reply.code);
   const char* word = reply.status == Reply::Status::bad ? "BAD" : "NO";
-  return fmt::format("{} {}: {} {}{}", command, printable(object, 200), word, code, reply.text);
+  const std::string store = reply.store.empty() ? "" : reply.store + ": ";
+  return fmt::format("{}{} {}: {} {}{}", store, command, printable(object, 200), word, code, reply.text);
 }
 
 bool is_append(std::string_view command) {
@@ -116,11 +117,11 @@ std::optional<AppendUid> append_uid(const Reply& reply) {
   return AppendUid{UidValidity{*validity}, *uids};
 }
 
-std::optional<std::chrono::milliseconds> suggested_backoff(const Reply& reply) {
+std::optional<std::chrono::milliseconds> suggested_backoff(std::string_view text) {
   constexpr std::string_view k_words = "Suggested Backoff Time: ";
-  const auto at = reply.text.find(k_words);
-  if (at == std::string::npos) return std::nullopt;
-  const std::string_view rest = std::string_view(reply.text).substr(at + k_words.size());
+  const auto at = text.find(k_words);
+  if (at == std::string_view::npos) return std::nullopt;
+  const std::string_view rest = text.substr(at + k_words.size());
   const auto value = parse_number32(rest.substr(0, rest.find_first_not_of("0123456789")));
   if (!value) return std::nullopt;
   return std::chrono::milliseconds(*value);
@@ -136,13 +137,18 @@ Failure failure_of(const Reply& reply, std::string_view command, std::string_vie
     return Failure("MRD-IMAP-004", Scope::folder, Retry::later, detail);
   if (reply.code == "INUSE" || reply.code == "UNAVAILABLE" || reply.code == "SERVERBUG")
     return Failure(id, Scope::mailbox, Retry::later, detail);
-  if (suggested_backoff(reply)) return Failure("MRD-IMAP-019", detail);
+  if (suggested_backoff(reply.text)) return Failure("MRD-IMAP-019", detail);
   if (!id.empty()) return Failure(id, detail);
   if (is_append(command)) return Failure("MRD-IMAP-015", Scope::message, Retry::later, detail);
   if (reply.status == Reply::Status::bad) return Failure("MRD-IMAP-003", Scope::folder, Retry::later, detail);
   if (names_folder(command)) return Failure("MRD-IMAP-021", Scope::folder, Retry::later, detail);
   if (iequals(command, "SELECT") || iequals(command, "EXAMINE")) return Failure("MRD-IMAP-025", detail);
   return Failure("MRD-IMAP-004", Scope::folder, Retry::later, detail);
+}
+
+Failure failure_of_bye(const Reply& bye, std::string_view store) {
+  const bool throttled = bye.code == "THROTTLED" || suggested_backoff(bye.text);
+  return Failure(throttled ? "MRD-IMAP-019" : "MRD-IMAP-002", fmt::format("{}: {}", store, bye.text));
 }
 
 Failure login_failure(const Reply& reply, std::string_view owner, bool own_password) {
@@ -155,7 +161,7 @@ Failure login_failure(const Reply& reply, std::string_view owner, bool own_passw
     return Failure("MRD-IMAP-032", detail);
   const std::string_view id = id_of(reply.code);
   if (!id.empty()) return Failure(id, detail);
-  if (suggested_backoff(reply)) return Failure("MRD-IMAP-019", detail);
+  if (suggested_backoff(reply.text)) return Failure("MRD-IMAP-019", detail);
   return Failure(own_password ? "MRD-IMAP-037" : "MRD-IMAP-010", detail);
 }
 

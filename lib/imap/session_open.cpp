@@ -53,7 +53,8 @@ Task<Result<void>> SessionImpl::establish(std::string owner, SecretText own_pass
     if (!reply->ok()) co_return login_failure(*reply, owner, own);
     if (!capabilities_fresh_) co_await ask_capabilities();
   } catch (const Failed& failed) {
-    if (failed.failure().code() != "MRD-IMAP-002" || !wire_->bye()) throw;
+    const auto code = failed.failure().code();
+    if ((code != "MRD-IMAP-002" && code != "MRD-IMAP-019") || !wire_->bye()) throw;
     const Failure by_code = login_failure(*wire_->bye(), owner, own);
     // A plain BYE says nothing about the password.
     if (by_code.code() != "MRD-IMAP-010" && by_code.code() != "MRD-IMAP-011" &&
@@ -78,8 +79,7 @@ Task<Result<void>> SessionImpl::greet() {
   const auto* response = std::get_if<Response>(&event);
   if (response != nullptr && response->kind == Response::Kind::untagged) {
     if (response->name == "OK") co_return Result<void>();
-    if (response->name == "BYE")
-      throw_failed("MRD-IMAP-002", wire_->access().store + ": " + response->reply.text);
+    if (response->name == "BYE") throw Failed(failure_of_bye(response->reply, wire_->access().store));
     // Logged in as nobody we know: acting for an owner is impossible, and before STARTTLS it is an attack.
     if (response->name == "PREAUTH") co_return Failure("MRD-IMAP-008", wire_->access().store + ": PREAUTH");
   }

@@ -131,6 +131,7 @@ struct Reply {
   std::string code;       // "TRYCREATE", upper case, empty when none
   std::string code_text;  // its arguments: "1234 5:7" of APPENDUID
   std::string text;       // human text, bounded, control characters replaced
+  std::string store;      // the name of the store that said it; empty outside a session
   bool ok() const noexcept { return status == Status::ok; }
 };
 
@@ -140,10 +141,14 @@ struct AppendUid {
 };
 std::optional<AppendUid> append_uid(const Reply& reply);
 
-// Exchange: "... Suggested Backoff Time: 299961 milliseconds"; the connection is closed soon after.
-std::optional<std::chrono::milliseconds> suggested_backoff(const Reply& reply);
+// Exchange: "... Suggested Backoff Time: 299961 milliseconds"; the connection is closed soon after. In a
+// reply's text, or in the detail of the failure made of it.
+std::optional<std::chrono::milliseconds> suggested_backoff(std::string_view text);
 
-// Maps a refused command to the program's failure. command: the wire name, object: folder or mailbox.
+// Maps a refused command to the program's failure, whose detail begins with the store's name. command: the
+// wire name, object: folder or mailbox.
 base::Failure failure_of(const Reply& reply, std::string_view command, std::string_view object);
+// Of a BYE that nobody asked for: MRD-IMAP-019 when the server wants a pause, else MRD-IMAP-002.
+base::Failure failure_of_bye(const Reply& bye, std::string_view store);
 
 }  // namespace mirror::imap

@@ -25,6 +25,7 @@ struct SiteMark {
   std::string system_identifier;  // of the cluster; empty: it may not be asked
   std::int64_t beat = 0;          // of this node's heartbeats
   std::string node;               // whose beat it is
+  std::int64_t timeline = 0;      // of the cluster's WAL; 0: unknown
 };
 SiteMark mark_of(const db::SiteState& site, const std::string& node);
 // Why the database is not the one this node knew, or one without what was committed since; empty when it is.

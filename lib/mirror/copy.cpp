@@ -168,8 +168,30 @@ Task<void> send_apart(Pass& pass, FolderWork& folder, std::vector<plan::CopyItem
   co_await settle_apart(pass, folder, items, outcome);
 }
 
+// A message at which a server ends the connection each time is known when it was sent alone: then it waits
+// like one that is not kept, and the rest goes on.
+Task<void> count_lost_send(Pass& pass, FolderWork& folder, const plan::CopyItem& item,
+                           const Failure& failure) {
+  auto row = quarantine_row(folder, item.source, "not_kept", failure, failure.detail());
+  row.size = item.size;
+  row.attempts = item.tries + 1;
+  co_await quarantine_rows(pass, folder, {std::move(row)});
+}
+
+Task<WindowOutcome> send_or_count(Pass& pass, FolderWork& folder, std::vector<plan::CopyItem> items) {
+  std::optional<base::Failed> lost;
+  try {
+    co_return co_await send_window(pass, folder, items, items.size() > 1);
+  } catch (const base::Failed& failed) {
+    if (items.size() > 1 || !ends_session(failed.failure())) throw;
+    lost = failed;
+  }
+  co_await count_lost_send(pass, folder, items.front(), lost->failure());
+  throw *lost;
+}
+
 Task<void> copy_window(Pass& pass, FolderWork& folder, std::vector<plan::CopyItem> items) {
-  auto outcome = co_await send_window(pass, folder, items, items.size() > 1);
+  auto outcome = co_await send_or_count(pass, folder, items);
   co_await record(pass, folder, outcome);
   if (!outcome.multi) {
     co_await settle_apart(pass, folder, items, outcome);
@@ -225,6 +247,10 @@ Task<void> copy_these(Pass& pass, FolderWork& folder, std::vector<base::Uid> tod
     for (const auto& range : missing.ranges())
       folder.unread.add(base::Uid{range.first}, base::Uid{range.second});
     const auto limit = pass.target->append_limit();
+    for (auto& item : items)
+      item.tries = folder.row.tried_again.contains(item.source) ? 2
+                   : folder.row.tried.contains(item.source)     ? 1
+                                                                : 0;
     for (auto& window : plan::cut_windows(std::move(items), pass.world.settings.window)) {
       if (limit) co_await set_aside(pass, folder, window, *limit);
       if (!window.empty()) co_await copy_window(pass, folder, std::move(window));

@@ -201,8 +201,13 @@ Task<WindowOutcome> send_window(Pass& pass, FolderWork& folder, std::vector<plan
   const auto executor = co_await net::asio::this_coro::executor;
   net::TaskGroup commit(executor);
   std::exception_ptr error;
+  bool keep_intents = false;
   try {
     co_return co_await run_window(pass, folder, intents, allow_multi, commit);
+  } catch (const base::Failed& failed) {
+    // Its intents tell the next pass what was tried: they are not recalled.
+    keep_intents = ends_session(failed.failure());
+    error = std::current_exception();
   } catch (...) {
     error = std::current_exception();
   }
@@ -210,7 +215,7 @@ Task<WindowOutcome> send_window(Pass& pass, FolderWork& folder, std::vector<plan
   pass.target.drop();
   // A cancelled coroutine could wait for nothing any more.
   co_await net::asio::this_coro::reset_cancellation_state(net::asio::disable_cancellation());
-  commit.cancel();
+  if (!keep_intents) commit.cancel();
   try {
     co_await commit.join();
   } catch (const base::Failed&) {

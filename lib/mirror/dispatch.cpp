@@ -18,6 +18,8 @@ namespace {
 
 namespace log = base::log;
 
+constexpr Seconds k_longest_pause = std::chrono::hours(24);  // that a server's words can make us wait
+
 Seconds probe_pause(const Settings& settings, const Failure& failure) {
   const bool refused = failure.retry() == base::Retry::never;
   return refused ? settings.probe_refused : settings.probe_first;
@@ -81,21 +83,60 @@ Task<PassResult> pass_with_fresh_sessions(World& world, const db::WorkItem& item
   co_return co_await leased_pass(world, item);
 }
 
+// Those whose trouble it may be. The words begin with the store's name; where they do not, it is both's.
+std::vector<base::StoreId> blamed(World& world, const db::WorkItem& item, const Failure& failure) {
+  std::vector<base::StoreId> all{item.source_store, item.target_store}, named;
+  for (const auto id : all) {
+    const auto store = world.book.store(id);
+    const std::string_view words = failure.detail();
+    if (!store || !words.starts_with(store->record.name)) continue;
+    const auto rest = words.substr(store->record.name.size());
+    if (rest.starts_with(':') || rest.starts_with(' ')) named.push_back(id);
+  }
+  return named.empty() ? all : named;
+}
+
+// The server ended an open session, or wanted a pause: the store's trouble, or that of one message or mailbox
+// alone, at which it does so each time.
+bool of_a_session(const Failure& failure) {
+  return ends_session(failure) || failure.code() == "MRD-IMAP-019" || failure.code() == "MRD-IMAP-020" ||
+         failure.code() == "MRD-IMAP-024";
+}
+
+Task<bool> stores_let_in(World& world, const db::WorkItem& item, const Failure& failure) {
+  for (const auto id : blamed(world, item, failure)) {
+    const auto store = world.book.store(id);
+    if (!store || world.sessions.is_down(id)) co_return false;
+    if (co_await world.sessions.probe(store)) co_return false;
+  }
+  co_return true;
+}
+
+// While the stores let others in, it is the mailbox's trouble: it waits, longer each time.
+Task<Failure> whose_trouble(World& world, const db::WorkItem& item, Failure failure) {
+  if (failure.scope() != base::Scope::store || !of_a_session(failure)) co_return failure;
+  if (!co_await stores_let_in(world, item, failure)) co_return failure;
+  co_return Failure(failure.code(), base::Scope::mailbox, base::Retry::later, failure.detail());
+}
+
 Task<void> store_trouble(World& world, const db::WorkItem& item, const Failure& failure) {
-  // The failure names its store in the words of the session; when it does not, both are probed.
-  const auto source = world.book.store(item.source_store);
-  const auto target = world.book.store(item.target_store);
-  const auto names = [&](const auto& store) {
-    return store && failure.detail().find(store->record.name) != std::string::npos;
-  };
-  const bool both = !names(source) && !names(target);
-  for (const auto& [id, blamed] : {std::pair(item.source_store, both || names(source)),
-                                   std::pair(item.target_store, both || names(target))}) {
-    if (!blamed) continue;
+  for (const auto id : blamed(world, item, failure)) {
     world.sessions.set_down(id, true);
     co_await db::store_down(world.pool, id, failure, probe_pause(world.settings, failure));
   }
   world.sessions.close_idle(true);
+}
+
+// The pause that a server asks for is a lower bound of ours.
+void set_retry(db::WorkEnd& end, const Settings& settings) {
+  end.retry_in = settings.retry_first;
+  end.retry_longest = settings.retry_longest;
+  if (!end.failure) return;
+  const auto asked = imap::suggested_backoff(end.failure->detail());
+  if (!asked) return;
+  const auto pause = std::min(std::chrono::ceil<Seconds>(*asked), k_longest_pause);
+  end.retry_in = std::max(end.retry_in, pause);
+  end.retry_longest = std::max(end.retry_longest, pause);
 }
 
 // What is not the mailbox's fault and would be met again at once by the next pass all the same (a statement
@@ -116,8 +157,7 @@ Task<void> end_with_failure(World& world, db::WorkItem item, Failure failure) {
   end.postponed = of_store || of_process || failure.code() == "MRD-MIR-006";
   if (!end.postponed) co_await end_run_share(world, item, false, "{}");
   end.failure = std::move(failure);
-  end.retry_in = world.settings.retry_first;
-  end.retry_longest = world.settings.retry_longest;
+  set_retry(end, world.settings);
   co_await db::finish_work(world.pool, std::move(end));
 }
 
@@ -138,8 +178,7 @@ Task<void> end_with_result(World& world, db::WorkItem item, PassResult result) {
   end.item = item;
   end.failure = result.failure;
   end.partial = true;
-  end.retry_in = world.settings.retry_first;
-  end.retry_longest = world.settings.retry_longest;
+  set_retry(end, world.settings);
   end.again = result.again;
   end.again_full = result.again_full;
   end.full = result.complete;
@@ -179,6 +218,11 @@ Task<void> work_on(World& world, Gate& gate, Wake& wake, db::WorkItem item) {
   } catch (const boost::system::system_error&) {
     cancelled = std::current_exception();
   }
+  if (failure) try {
+      failure = co_await whose_trouble(world, item, *failure);
+    } catch (const boost::system::system_error&) {
+      cancelled = std::current_exception();
+    }
   if (cancelled) {
     co_await let_go(world, std::move(item));
     std::rethrow_exception(cancelled);
@@ -228,6 +272,12 @@ Task<void> work_on_guarded(World& world, Gate& gate, Wake& wake, db::WorkItem it
 }
 
 }  // namespace
+
+bool ends_session(const Failure& failure) {
+  const auto code = failure.code();
+  return code == "MRD-NET-003" || code == "MRD-IMAP-001" || code == "MRD-IMAP-002" ||
+         code == "MRD-IMAP-005" || code == "MRD-IMAP-007";
+}
 
 Task<void> dispatch(World& world, Gate& gate, Wake& wake) {
   const auto executor = co_await net::asio::this_coro::executor;

@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::size_t k_groups_at_once = 64;
 
+using LostFlags = std::map<base::Uid, db::LostFlags>;
+
 std::map<base::FlagSet, base::UidSet> grouped(const FolderWork& folder,
                                               const std::vector<plan::FlagFix>& fixes) {
   std::map<base::FlagSet, base::UidSet> groups;
@@ -55,6 +57,45 @@ std::vector<db::Quarantined> not_kept(const FolderWork& folder, const std::vecto
     }
   }
   return rows;
+}
+
+base::FlagSet without(base::FlagSet flags, const base::FlagSet& words) {
+  for (const auto& word : words.words()) flags.remove(word);
+  return flags;
+}
+
+// What differs in nothing but words that the target did not keep, and which wait, is not set again in each
+// look.
+void leave_out_waiting(const FolderWork& folder, std::vector<plan::FlagFix>& fixes, const LostFlags& lost) {
+  std::erase_if(fixes, [&](const plan::FlagFix& fix) {
+    const auto found = lost.find(fix.source);
+    if (found == lost.end()) return false;
+    const auto& waiting = found->second.waiting;
+    return without(plan::storable(fix.wanted, folder.keeps), waiting) ==
+           without(plan::storable(fix.before, folder.keeps), waiting);
+  });
+}
+
+std::set<base::Uid> sources_of(const std::vector<plan::FlagFix>& fixes) {
+  std::set<base::Uid> sources;
+  for (const auto& fix : fixes) sources.insert(fix.source);
+  return sources;
+}
+
+// Nothing waits any more of messages whose flags are as they should be: what was set was kept, or a complete
+// compare saw no difference. differing: by the plan; refused: of what was set, what is missing.
+Task<void> release_settled(Pass& pass, const FolderWork& folder, const LostFlags& lost,
+                           const std::set<base::Uid>& differing, const std::set<base::Uid>& set,
+                           const std::vector<db::Quarantined>& refused) {
+  const bool all_seen = folder.source_view.complete && folder.target_view.complete;
+  std::set<base::Uid> missing;
+  for (const auto& row : refused) missing.insert(row.source);
+  std::vector<base::Uid> over;
+  for (const auto& [uid, flags] : lost)
+    if (set.contains(uid) ? !missing.contains(uid) : all_seen && !differing.contains(uid))
+      over.push_back(uid);
+  co_await db::release_quarantine(pass.world.pool, pass.item.mailbox, folder.row.source_name, "flag",
+                                  folder.row.source_uidvalidity, std::move(over));
 }
 
 // What the target says beforehand that it stores none of (PERMANENTFLAGS): told once for the folder, not for
@@ -139,7 +180,14 @@ Task<void> apply_flags(Pass& pass, FolderWork& folder) {
   }
   co_await tell_unstorable(pass, folder);
   co_await db::save_flags(pass.world.pool, folder.key(), std::move(settled));
-  if (fixes.empty()) co_return;
+  if (fixes.empty() && !pass.full) co_return;
+  const auto lost = co_await db::lost_flags(pass.world.pool, folder.key());
+  const auto differing = sources_of(fixes);
+  leave_out_waiting(folder, fixes, lost);
+  if (fixes.empty()) {
+    co_await release_settled(pass, folder, lost, differing, {}, {});
+    co_return;
+  }
   const auto step =
       co_await pass.open_step(folder.row.id, "flags", fmt::format("{{\"messages\": {}}}", fixes.size()));
   base::fault_point("flags.step");
@@ -155,6 +203,7 @@ Task<void> apply_flags(Pass& pass, FolderWork& folder) {
   co_await store_groups(pass, folder, std::move(changes), &known);
   base::fault_point("flags.stored");
   const auto has = co_await flags_on_target(pass, fixes);
+  const auto set = sources_of(fixes);
   auto refused = not_kept(folder, fixes, has);
   std::vector<db::FlagResult> results;
   for (auto& fix : fixes)
@@ -168,6 +217,7 @@ Task<void> apply_flags(Pass& pass, FolderWork& folder) {
   co_await db::save_flag_results(pass.world.pool, pass.fence, folder.key(), step, folder.row.target_name,
                                  std::move(results));
   pass.counts.quarantined += refused.size();
+  co_await release_settled(pass, folder, lost, differing, set, refused);
   co_await db::quarantine(pass.world.pool, pass.item.mailbox, std::move(refused));
 }
 

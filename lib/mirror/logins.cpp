@@ -36,7 +36,8 @@ net::Task<Opened> open_or_refusal(imap::Access access, std::string owner, base::
 
 // The words name the store: who reads them must know which one to leave alone.
 base::Failure of_the_store(const Store& store, const base::Failure& failure) {
-  const auto detail = fmt::format("{}: {}", store.record.name, failure.detail());
+  const std::string name = store.record.name + ": ";
+  const auto detail = failure.detail().starts_with(name) ? failure.detail() : name + failure.detail();
   return is_closed(failure) ? base::Failure("MRD-IMAP-035", detail)
                             : base::Failure("MRD-IMAP-010", base::Scope::store, base::Retry::never, detail);
 }

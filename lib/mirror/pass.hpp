@@ -172,6 +172,9 @@ Task<void> apply_removals(Pass& pass);
 // foreign.cpp: the policy "remove"
 Task<void> remove_foreign(Pass& pass);
 
+// dispatch.cpp: a server, or the line to it, ended an open session.
+bool ends_session(const Failure& failure);
+
 std::string status_text(const std::optional<imap::FolderStatus>& status);
 
 }  // namespace mirror::engine

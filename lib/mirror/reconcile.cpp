@@ -129,12 +129,13 @@ db::Checkpoint checkpoint_of(const FolderWork& folder) {
   return c;
 }
 
-Task<void> save_checkpoints(Pass& pass) {
+Task<void> save_checkpoints(Pass& pass, bool settled) {
   std::vector<db::Checkpoint> checkpoints;
   for (const auto& folder : pass.folders)
     if (folder.looked && !folder.trouble) checkpoints.push_back(checkpoint_of(folder));
   base::fault_point("checkpoint");
-  co_await db::save_checkpoints(pass.world.pool, pass.fence, std::move(checkpoints));
+  const bool went_well = settled && !pass.soft_failure && !pass.again;
+  co_await db::save_checkpoints(pass.world.pool, pass.fence, std::move(checkpoints), went_well);
 }
 
 Task<Borrowed> borrow(World& world, base::StoreId store, std::string owner) {
@@ -265,7 +266,7 @@ Task<PassResult> reconcile(World& world, db::WorkItem item, bool dry_run) {
   note_folder_changes(pass);  // also when the pass does not come to its end
   co_await settle_subscriptions(pass);
   const bool settled = co_await run_pass(pass);
-  if (!dry_run) co_await save_checkpoints(pass);
+  if (!dry_run) co_await save_checkpoints(pass, settled);
 
   const auto totals = co_await totals_of(pass);
   note_folder_changes(pass);

@@ -71,14 +71,17 @@ Task<void> hold_rest(Pass& pass, std::vector<Doomed>& doomed, db::Hold hold) {
 }
 
 // Nobody can delete INBOX (RFC 9051 6.3.5): when it has another UIDVALIDITY, the storage is another one, or
-// the whole server, and nothing goes unasked. (After a RENAME of INBOX, too, what goes beside it.)
+// the whole server, and nothing goes unasked until a pass went well. (After a RENAME of INBOX, too, what goes
+// beside it.)
 bool inbox_is_another(const Pass& pass) {
   for (const auto& folder : pass.folders) {
     if (!plan::is_inbox(folder.row.source_name)) continue;
     const auto before = std::find_if(pass.records.begin(), pass.records.end(),
                                      [&](const auto& record) { return record.id == folder.row.id; });
-    return before != pass.records.end() && base::raw(before->source_uidvalidity) != 0 &&
-           before->source_uidvalidity != folder.row.source_uidvalidity;
+    if (before == pass.records.end()) return false;
+    const bool other = base::raw(before->source_uidvalidity) != 0 &&
+                       before->source_uidvalidity != folder.row.source_uidvalidity;
+    return other || before->made_anew;
   }
   return false;
 }

@@ -16,7 +16,7 @@ using namespace mirror::imap;
 
 void interpret(const Response& response) {
   (void)append_uid(response.reply);
-  (void)suggested_backoff(response.reply);
+  (void)suggested_backoff(response.reply.text);
   (void)failure_of(response.reply, "APPEND", response.tag);
   (void)Capabilities::parse(response.rest);
   if (response.name == "FETCH") (void)parse_fetch(response);

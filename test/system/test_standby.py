@@ -115,7 +115,25 @@ def promoted_while_mirrord_was_down(mirror):
     assert history(third) < history(mirror.other), "the standby lacks nothing"
     mirror.other.kill()
     third.promote()
+    mirror.current = third
     connect_to(mirror, mirror.lab.postgres, mirror.other, third)
+    mirror.start()
+    goes_on(mirror, before)
+
+
+@cases.add
+def promoted_with_everything(mirror):
+    """Nobody can tell from inside that nothing is missing: the last second may be."""
+    last = mirror.current.standby("pg4")
+    deposit(mirror, "on the last one, too")
+    mirror.wait_equal(30)
+    mirror.wait_settled(30)
+    before = appends(mirror)
+    mirror.stop()
+    last.wait_received(mirror.current)
+    mirror.current.kill()
+    last.promote()
+    connect_to(mirror, mirror.current, last)
     mirror.start()
     goes_on(mirror, before)
 

@@ -212,6 +212,34 @@ goes_no_further("flags.step", nothing, sets_a_flag, takes_it_back)
 goes_no_further("intents.committed", nothing, deposits, nothing)
 
 
+def refusals(nodes):
+    return nodes.first.log.read_text(errors="replace").count("MRD-MIR-006")
+
+
+@cases.add
+def stopped_while_its_successor_is_in_the_middle(nodes):
+    """The mailbox has a lease, of the successor: the epoch alone tells that the permission of before is void."""
+    env = {"MIRROR_KILL_POINT": "folder.rename", "MIRROR_STEP_DO": "stop"}
+    nodes.alone(env)
+    renames(nodes)
+    told = refusals(nodes)
+    wait_until(nodes.first.process.stands_still, "the first node to stop", 30.0)
+    nodes.second.env = env
+    try:
+        nodes.second.start()
+        wait_until(nodes.second.process.stands_still, "its successor to stop", LEASE + 30, 0.05)
+        before = writes(nodes)
+        os.kill(nodes.first.process.pid, signal.SIGCONT)
+        wait_until(lambda: refusals(nodes) > told or writes(nodes) != before, "the first node to go on", LEASE / 2, 0.05)
+        assert writes(nodes) == before, "the node that had been stopped changed DR"
+    finally:
+        nodes.second.env = {}
+        for node in (nodes.first, nodes.second):
+            os.kill(node.process.pid, signal.SIGCONT)
+    nodes.first.wait_equal(60)
+    nodes.first.quiet_pass()
+
+
 @cases.add
 def the_window_that_imap_leaves(nodes):
     """Stopped between the last question and the last octet, which is one instruction's time in a life: the octet leaves, and

@@ -4,6 +4,7 @@
 it, it is told, new messages still arrive; and when production is itself again both stores are equal, without one copy made twice."""
 
 import collections
+import contextlib
 import functools
 import hashlib
 import pathlib
@@ -20,7 +21,7 @@ from lab.cases import Cases
 from lab.dovecot import Dovecot
 from lab.lab import Lab
 from lab.mirrord import Mirror, build_folder
-from lab.process import wait_until
+from lab.process import LabError, wait_until
 
 cases = Cases()
 LARGE, OTHER, SMALL = "1001", "1002", "1003"
@@ -219,9 +220,9 @@ def a_server_with_no_mail_takes_nothing_away(mirror):
     assert appends(mirror) == sent and everything(mirror) == before and not told(mirror)
 
 
-def expunge(mirror, owner, uids):
+def expunge(mirror, owner, uids, folder="INBOX"):
     with mirror.store("production").connect(owner) as client:
-        client.select("INBOX")
+        client.select(folder)
         client.command(f"UID STORE {uids} +FLAGS (\\Deleted)")
         client.command("EXPUNGE")
 
@@ -244,6 +245,14 @@ def what_waited_for_a_person_before_still_does_when_it_is_back(mirror):
     mirror.wait_equal(30, [OTHER])
 
 
+def die_at(mirror, point):
+    mirror.env = {"MIRROR_KILL_POINT": point}
+    with contextlib.suppress(LabError):  # it may meet the point before it ever answers
+        mirror.start()
+    wait_until(lambda: not mirror.process.running(), f"the end at {point}", 30.0)
+    mirror.env = {}
+
+
 def spares_the_small_one(mirror, server):
     mirror.lab.postgres.sql("delete from guarded_deletion")  # or what went before counts for the limits of the day
     before = everything(mirror, [SMALL])
@@ -261,6 +270,27 @@ def nor_from_a_mailbox_with_little_in_it_and_nothing_in_its_inbox(mirror):
     configure(mirror, [LARGE, OTHER, SMALL])
     mirror.wait_equal(60, [SMALL])
     spares_the_small_one(mirror, mirror.lab.empty)
+
+
+@cases.add
+def an_inbox_made_anew_is_not_forgotten_when_the_pass_that_finds_it_dies(mirror):
+    """The same messages under another UIDVALIDITY: by the next pass they are in the map, and a few deletions beside them would go."""
+    compare_all(mirror)
+    mirror.lab.postgres.sql("delete from guarded_deletion")
+    before, waiting = everything(mirror, [LARGE]), held(mirror)
+    mirror.stop()
+    expunge(mirror, LARGE, "1:3", "Kept")
+    mirror.lab.production.stop()
+    place = mirror.lab.production.mail / LARGE / "Maildir"
+    for index in [*place.glob("dovecot.index*"), place / "dovecot-uidlist"]:
+        index.unlink()
+    mirror.lab.production.start()
+    die_at(mirror, "adopt.save")
+    mirror.start()
+    wait_until(lambda: held(mirror) == waiting + 3, "these deletions to be held", 30.0, 0.2)
+    assert not less(mirror, before) and LARGE in told(mirror), less(mirror, before)
+    mirror.ctl("guard", "release", LARGE, "--reason", "looked at", "--expected", "3")
+    mirror.wait_equal(30, [LARGE])
 
 
 @cases.add

@@ -18,6 +18,7 @@ struct CopyItem {
   std::uint64_t size = 0;  // RFC822.SIZE, a claim
   std::int64_t message_id_hash = 0;
   bool greeting = false;  // by what it is, not by where it lies
+  int tries = 0;          // sends of it, lately, of which nothing arrived
 };
 
 struct WindowLimits {
@@ -25,7 +26,9 @@ struct WindowLimits {
   std::uint64_t octets = 4u << 20;
 };
 
-// In the order given; a message larger than the octet limit is a window of its own.
+// In the order given; a message larger than the octet limit is a window of its own. A connection that ended
+// with a window may end with one message of it each time: those tried once go in eighths, then each alone, so
+// that the others arrive and that one is known.
 std::vector<std::vector<CopyItem>> cut_windows(std::vector<CopyItem> items, const WindowLimits& limits);
 
 }  // namespace mirror::plan

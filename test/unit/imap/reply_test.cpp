@@ -103,10 +103,23 @@ TEST_CASE("a refused login says whose fault it is") {
         "MRD-IMAP-029");
 }
 
+TEST_CASE("a failure names the store that said no") {
+  auto reply = no("no");
+  reply.store = "dr";
+  CHECK(failure_of(reply, "APPEND", "INBOX").detail().starts_with("dr: APPEND INBOX: NO"));
+}
+
+TEST_CASE("a BYE that wants a pause is told as one") {
+  CHECK(failure_of_bye(no("Too many. Suggested Backoff Time: 5000 milliseconds"), "dr").code() ==
+        "MRD-IMAP-019");
+  CHECK(failure_of_bye(no("[THROTTLED] later"), "dr").code() == "MRD-IMAP-019");
+  CHECK(failure_of_bye(no("Logging out"), "dr").code() == "MRD-IMAP-002");
+  CHECK(failure_of_bye(no("Logging out"), "dr").detail() == "dr: Logging out");
+}
+
 TEST_CASE("Exchange's back-off hint is read") {
-  CHECK(suggested_backoff(no("Suggested Backoff Time: 5000 milliseconds")) ==
-        std::chrono::milliseconds(5000));
-  CHECK_FALSE(suggested_backoff(no("Suggested Backoff Time: soon")).has_value());
+  CHECK(suggested_backoff("Suggested Backoff Time: 5000 milliseconds") == std::chrono::milliseconds(5000));
+  CHECK_FALSE(suggested_backoff("Suggested Backoff Time: soon").has_value());
 }
 
 TEST_CASE("capabilities are read without case, with their arguments") {

@@ -25,12 +25,13 @@ TEST_CASE("the mark is what was written, and none is a mark of nothing", "[site_
   REQUIRE(::mkdtemp(folder.data()) != nullptr);
   CHECK(engine::read_site_mark(folder).beat == 0);
   for (const char* identifier : {"7301", ""}) {
-    engine::write_site_mark(folder, {7, identifier, 4711, "node \"one\" with spaces"});
+    engine::write_site_mark(folder, {7, identifier, 4711, "node \"one\" with spaces", 3});
     const auto mark = engine::read_site_mark(folder);
     CHECK(mark.epoch == 7);
     CHECK(mark.system_identifier == identifier);
     CHECK(mark.beat == 4711);
     CHECK(mark.node == "node \"one\" with spaces");
+    CHECK(mark.timeline == 3);
   }
   CHECK_THROWS(engine::write_site_mark(folder + "/none", {}));
   std::filesystem::remove_all(folder);
@@ -47,4 +48,16 @@ TEST_CASE("a database without what this node saw went back", "[site_mark]") {
   CHECK_FALSE(engine::went_back(mark, site_of(5, "7302", 200), "a").empty());
   CHECK(engine::went_back(mark, site_of(5, "7301", 3), "renamed").empty());
   CHECK(engine::went_back(engine::SiteMark{}, site_of(1, "7301", 0), "a").empty());
+}
+
+TEST_CASE("a database on another timeline is told, and an unknown one is not", "[site_mark]") {
+  auto before = site_of(5, "7301", 100), now = site_of(5, "7301", 101);
+  before.timeline = 1;
+  const auto mark = engine::mark_of(before, "a");
+  CHECK(engine::went_back(mark, now, "a").empty());
+  now.timeline = 1;
+  CHECK(engine::went_back(mark, now, "a").empty());
+  now.timeline = 2;
+  CHECK(engine::went_back(mark, now, "a").find("timeline") != std::string::npos);
+  CHECK(engine::went_back(engine::mark_of(site_of(5, "7301", 100), "a"), now, "a").empty());
 }

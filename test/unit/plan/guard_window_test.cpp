@@ -123,12 +123,14 @@ TEST_CASE("a deletion paired with an append is a move and is not counted, one fo
 
 namespace {
 
-std::string cut(const std::vector<std::uint64_t>& sizes, const WindowLimits& limits) {
+std::string cut(const std::vector<std::uint64_t>& sizes, const WindowLimits& limits,
+                const std::vector<int>& tries = {}) {
   std::vector<CopyItem> items;
   for (const auto size : sizes) {
     CopyItem item;
     item.source = Uid{static_cast<std::uint32_t>(items.size() + 1)};
     item.size = size;
+    if (items.size() < tries.size()) item.tries = tries[items.size()];
     items.push_back(item);
   }
   std::string out;
@@ -152,4 +154,15 @@ TEST_CASE("a window holds a few messages and a few octets, in the order given") 
   CHECK(cut({1, 1}, {0, 100}) == "1 | 2 | ");
   CHECK(cut({10, k_huge, 10, 10}, {9, 100}) == "1 | 2 | 3 4 | ");
   CHECK(cut({k_huge, k_huge, k_huge}, {9, k_huge}) == "1 | 2 | 3 | ");
+}
+
+TEST_CASE("what a connection ended with is sent in smaller windows, then alone, in the order given") {
+  const std::vector<std::uint64_t> five(5, 1);
+  CHECK(cut(five, {9, 100}, {1, 1, 1, 1, 1}) == "1 | 2 | 3 | 4 | 5 | ");
+  CHECK(cut(five, {9, 100}, {0, 0, 1, 0, 0}) == "1 2 | 3 | 4 5 | ");
+  CHECK(cut(five, {9, 100}, {2, 2, 0, 0, 3}) == "1 | 2 | 3 4 | 5 | ");
+  const std::vector<std::uint64_t> many(17, 1);
+  CHECK(cut(many, {9, 100}, std::vector<int>(17, 1)) ==
+        "1 2 3 | 4 5 6 | 7 8 9 | 10 11 12 | 13 14 15 | 16 17 | ");
+  CHECK(cut(many, {2, 100}, std::vector<int>(17, 1)).starts_with("1 2 | 3 4 | "));
 }

@@ -1,0 +1,168 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Nothing is repeated without end, and one message never stops the rest (law 6): servers that want a pause, a message at which a
+server ends each connection, a keyword that DR drops without a word. The rules are those of test/lab/misbehave.py."""
+
+import pathlib
+import sys
+
+sys.path[0] = str(pathlib.Path(__file__).resolve().parent.parent)
+
+from lab.cases import Cases
+from lab.lab import Lab
+from lab.mirrord import Mirror, build_folder
+from lab.process import wait_until
+from lab.trouble import (APPEND, OWNER, accept_altered, appends_in, body, change, codes, deposit, dr_does, expunge, flags_of, next_uid,
+                         no_problem_left, on_dr, production_does, retry_refused, sent, sent_in, told, undisturbed, well_again)
+
+cases = Cases()
+THROTTLED = "Request is throttled. Suggested Backoff Time: 3000 milliseconds"
+DEADLY = 70_000  # octets of the message that no server can stand
+
+
+@cases.add
+def the_first_copy(mirror):
+    deposit(mirror, "first", "twin", "twin")
+    mirror.configure()
+    mirror.wait_equal(60)
+
+
+def throttled(name, rule):
+    """As Exchange says it, with the pause that it wants: three tries are due in twice that time, and none of them reaches DR."""
+    def case(mirror):
+        undisturbed(mirror)
+        first = next_uid(mirror)
+        dr_does(mirror, {"at": "client", "line": APPEND, **rule})
+        deposit(mirror, f"throttled by {name}")
+        told(mirror, "MRD-IMAP-019")
+        tried = appends_in(mirror, 6.0)
+        assert tried <= 4, f"{tried} APPENDs in 6 s"
+        well_again(mirror)
+        no_problem_left(mirror)
+        assert next_uid(mirror) == first + 1, "sent more than once"
+    case.__name__ = f"a_server_that_throttles_by_{name}"
+    cases.add(case)
+
+
+throttled("no", {"answer": f"NO {THROTTLED}"})
+throttled("bye", {"say": [f"* BYE {THROTTLED}"], "close": True})
+
+
+@cases.add
+def what_one_store_says_of_one_mailbox_is_told_of_no_store(mirror):
+    """Both let others in."""
+    undisturbed(mirror)
+    dr_does(mirror, {"at": "client", "line": APPEND, "answer": f"NO {THROTTLED}"})
+    deposit(mirror, "throttled by DR alone")
+    told(mirror, "MRD-IMAP-019")
+    about = {(row["kind"], row["object"]) for row in mirror.status()["problems"]}
+    well_again(mirror)
+    assert about == {("mailbox", OWNER)}, about
+
+
+# The relay sees the size of the first message alone in a MULTIAPPEND.
+ONE_BY_ONE = {"dr": [{"at": "server", "line": r" MULTIAPPEND\b", "replace": ""}], "production": []}
+
+
+def deadly(side, rule):
+    """As one that the server cannot stand, which says BYE or dies of it. It comes in the middle of others, and is known by and by."""
+    def case(mirror):
+        undisturbed(mirror)
+        there, name = on_dr(mirror), f"deadly on {side}"
+        mirror.stop()  # all of it is met in one pass
+        deposit(mirror, *(f"before the {name} {number}" for number in range(20)))
+        deposit(mirror, name, octets=DEADLY)
+        deposit(mirror, *(f"after the {name} {number}" for number in range(20)))
+        {"dr": dr_does, "production": production_does}[side](mirror, *ONE_BY_ONE[side], {**rule, "say": ["* BYE Internal error occurred."], "close": True})
+        mirror.start()
+        wait_until(lambda: on_dr(mirror) == there + 40, "the others on DR", 60.0, 0.2)
+        deposit(mirror, f"once the {name} waits")
+        wait_until(lambda: on_dr(mirror) == there + 41, "what came later on DR", 30.0, 0.2)
+        row, = (row for row in mirror.ctl("quarantine", "list")["items"] if row["kind"] == "not_kept")
+        assert row["code"] == "MRD-IMAP-002" and "Internal error" in row["server_text"] and row["retry_at"], row
+        tried = appends_in(mirror, 4.0)
+        assert tried == 0, f"{tried} APPENDs in 4 s"
+        dr_does(mirror)
+        production_does(mirror)
+        retry_refused(mirror)
+        wait_until(lambda: on_dr(mirror) == there + 42, "all on DR", 30.0, 0.2)
+        # It stands behind those that came after it: no server lets us put it before them.
+        expunge(mirror, name)
+        well_again(mirror)
+        no_problem_left(mirror)
+    case.__name__ = f"a_message_at_which_{side}_ends_each_connection_holds_nothing_else_up"
+    cases.add(case)
+
+
+SIZE = r"\{7\d{4}\+?\}"
+deadly("dr", {"at": "client", "line": APPEND + ".*" + SIZE})
+deadly("production", {"at": "server", "line": r"FETCH \(.*BODY\[\] " + SIZE})
+
+
+@cases.add
+def a_single_deadly_message_waits_after_three_sends(mirror):
+    undisturbed(mirror)
+    there = on_dr(mirror)
+    dr_does(mirror, {"at": "client", "line": APPEND + ".*" + SIZE, "say": ["* BYE Internal error occurred."], "close": True})
+    before = sent(mirror, "APPEND")
+    deposit(mirror, "deadly alone", octets=DEADLY)
+    wait_until(lambda: sent(mirror, "APPEND") > before, "the first send", 30.0, 0.1)
+    deposit(mirror, "beside the deadly alone")
+    wait_until(lambda: on_dr(mirror) == there + 1, "the other on DR", 60.0, 0.2)
+    assert not appends_in(mirror, 3.0)
+    # What was lost is on no wire any more: three sends of it, and one of the other.
+    assert sent(mirror, "APPEND") == before + 4, sent(mirror, "APPEND") - before
+    expunge(mirror, "deadly alone")
+    well_again(mirror)
+    no_problem_left(mirror)
+    assert not codes(mirror)
+
+
+@cases.add
+def a_keyword_that_dr_claims_to_keep_and_drops_is_told_once(mirror):
+    """PERMANENTFLAGS has \\*, APPEND and STORE say OK, and FETCH never names it."""
+    def dropped():
+        return [row for row in mirror.ctl("quarantine", "list")["items"] if (row["kind"], row["wanted"]) == ("flag", "$Dropped")]
+    undisturbed(mirror)
+    dr_does(mirror, {"at": "server", "line": r"(FETCH \(.*FLAGS \([^)]*?) ?\$Dropped\b", "replace": r"\1"})
+    deposit(mirror, "dropped keyword", flags=("\\Flagged", "$Dropped"))
+    deposit(mirror, "dropped later")
+    told(mirror, "MRD-MIR-002")
+    mirror.wait_settled(60)
+    change(mirror, "dropped later", "+FLAGS ($Dropped)")
+    wait_until(lambda: len(dropped()) == 2, "the second message to be told", 30.0, 0.1)
+    assert sent_in(mirror, "UID STORE", 4.0) == 0, "set again and again"
+    stores = sent(mirror, "UID STORE")
+    for _ in range(2):
+        mirror.ctl("resync", OWNER, "--wait", codes=(0, 5))
+        mirror.wait_settled(60)
+    assert sent(mirror, "UID STORE") == stores, "set again in a complete compare"
+    change(mirror, "dropped later", "+FLAGS (\\Answered)")
+    wait_until(lambda: b"\\Answered" in flags_of(mirror, "dropped later"), "the other flag on DR", 30.0, 0.1)
+    assert len(dropped()) == 2
+    # Nobody wants it there any more: nothing of it waits.
+    change(mirror, "dropped later", "-FLAGS ($Dropped)")
+    mirror.wait_settled(60)
+    mirror.ctl("resync", OWNER, "--wait", codes=(0, 5))
+    wait_until(lambda: len(dropped()) == 1, "the one that is wanted no more released", 30.0, 0.1)
+    # DR keeps it now: tried again, and told no more.
+    well_again(mirror)
+    wait_until(lambda: not dropped(), "the one that DR keeps released", 30.0, 0.1)
+    assert b"$Dropped" in flags_of(mirror, "dropped keyword")
+    accept_altered(mirror)
+
+
+@cases.add
+def after_all_this_a_pass_writes_nothing(mirror):
+    mirror.wait_equal(60)
+    mirror.quiet_pass()
+    mirror.assert_production_untouched()
+
+
+def main():
+    with Lab(build_folder(), [OWNER, "1002"], fsync=False, relay={"rules": True}, dr_relay={"rules": True}) as lab, Mirror(lab) as mirror:
+        return cases.run(mirror, sys.argv[1] if len(sys.argv) > 1 else "")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
