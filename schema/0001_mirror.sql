@@ -326,11 +326,19 @@ create table quarantine (
 create index quarantine_folder on quarantine (folder_id);
 create index quarantine_due on quarantine (retry_at);
 
--- Until when a row waits that was tried so often. What the target said it had, and did not keep, is sent again at
--- once, three times.
-create function quarantine_until(kind text, attempts integer) returns timestamptz language sql stable as $$
+-- So often is a message sent that does not stay, before it waits: what the target had and did not keep, what it or the
+-- source ended the connection at with a BYE; more often where the connection just broke, since the line may be to blame.
+create function quarantine_sends(code text) returns integer language sql immutable as $$
+  select case code when 'MRD-NET-003' then 10 else 3 end
+$$;
+
+-- Until when a row waits that was tried so often; null: tried again at once. What was lost with its connection waits for
+-- seconds first.
+create function quarantine_until(kind text, code text, attempts integer) returns timestamptz language sql stable as $$
   select now() + case when kind <> 'not_kept' then least(interval '1 hour' * power(2, least(attempts - 1, 5)), interval '1 day')
-                      when attempts >= 3 then least(interval '1 hour' * power(2, least(attempts - 3, 5)), interval '1 day') end
+                      when attempts < quarantine_sends(code) then null
+                      when code = 'MRD-MIR-003' then least(interval '1 hour' * power(2, least(attempts - 3, 5)), interval '1 day')
+                      else least(interval '15 s' * power(2, least(attempts - quarantine_sends(code), 13)), interval '1 day') end
 $$;
 
 -- A step: one change on the target, committed before it is sent, so that recovery knows what may have happened.

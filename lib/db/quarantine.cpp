@@ -13,16 +13,16 @@ constexpr auto k_put = R"sql(
   insert into quarantine as q (mailbox_id, folder_id, folder_name, kind, source_uidvalidity, source_uid, code, wanted, got,
                                server_text, size, attempts, retry_at)
   select distinct on (x.name, x.kind, x.uidvalidity, x.source, x.wanted) $1::bigint, nullif(x.folder, 0), x.name, x.kind,
-         x.uidvalidity, x.source, x.code, x.wanted, x.got, x.text, x.size, x.attempts, quarantine_until(x.kind, x.attempts)
+         x.uidvalidity, x.source, x.code, x.wanted, x.got, x.text, x.size, x.attempts, quarantine_until(x.kind, x.code, x.attempts)
     from unnest($2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::text[], $8::text[], $9::text[],
                 $10::text[], $11::bigint[], $12::int[])
          x(folder, name, kind, uidvalidity, source, code, wanted, got, text, size, attempts)
   on conflict (mailbox_id, folder_name, kind, source_uidvalidity, source_uid, wanted) do update
     set attempts = greatest(q.attempts + 1, excluded.attempts), last_at = now(), got = excluded.got,
         server_text = excluded.server_text, code = excluded.code,
-        retry_at = quarantine_until(q.kind, greatest(q.attempts + 1, excluded.attempts))
+        retry_at = quarantine_until(q.kind, excluded.code, greatest(q.attempts + 1, excluded.attempts))
   returning source_uid, retry_at > now() as waits,
-            case when kind = 'not_kept' then attempts = $13::int else xmax = 0 end as news)sql";
+            case when kind = 'not_kept' then attempts = quarantine_sends(code) else xmax = 0 end as news)sql";
 
 }  // namespace
 
@@ -45,10 +45,9 @@ Task<std::set<Uid>> quarantine(Pool& pool, base::MailboxId mailbox, std::vector<
     }
     std::set<Uid> waiting;
     int news = 0;
-    for (const auto& row :
-         tx.exec_params(k_put, num(mailbox), folders.done(), names.done(), kinds.done(), uidvalidities.done(),
-                        sources.done(), codes.done(), wanted.done(), got.done(), texts.done(), sizes.done(),
-                        attempts.done(), k_not_kept_attempts)) {
+    for (const auto& row : tx.exec_params(k_put, num(mailbox), folders.done(), names.done(), kinds.done(),
+                                          uidvalidities.done(), sources.done(), codes.done(), wanted.done(),
+                                          got.done(), texts.done(), sizes.done(), attempts.done())) {
       const bool waits = row[1].as<bool>(false);
       if (waits) waiting.insert(Uid{row[0].as<std::uint32_t>()});
       if (waits && row[2].as<bool>()) ++news;

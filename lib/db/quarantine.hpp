@@ -13,7 +13,7 @@
 
 namespace mirror::db {
 
-// So often is a message sent that the target does not keep, before it waits.
+// So often is a message sent that the target does not keep, before it waits; as quarantine_sends has it.
 constexpr int k_not_kept_attempts = 3;
 
 struct Quarantined {
@@ -30,7 +30,8 @@ struct Quarantined {
   int attempts = 1;  // up to now, where no row counted them
 };
 // Adds rows, or one more attempt to those that are there; each further one doubles the time until the next,
-// from an hour to a day. Of kind not_kept the first two are tried again at once. Returned: what waits now.
+// from an hour to a day. Of kind not_kept the first are tried again at once (quarantine_sends), and what was
+// lost with its connection (any code but MRD-MIR-003) waits from 15 s on. Returned: what waits now.
 Task<std::set<Uid>> quarantine(Pool& pool, base::MailboxId mailbox, std::vector<Quarantined> rows);
 // The flags of a folder's messages that the target did not keep, by source UID; and those of them that wait.
 struct LostFlags {

@@ -169,7 +169,7 @@ Task<void> send_apart(Pass& pass, FolderWork& folder, std::vector<plan::CopyItem
 }
 
 // A message at which a server ends the connection each time is known when it was sent alone: then it waits
-// like one that is not kept, and the rest goes on.
+// like one that is not kept (quarantine_sends), and the rest goes on.
 Task<void> count_lost_send(Pass& pass, FolderWork& folder, const plan::CopyItem& item,
                            const Failure& failure) {
   auto row = quarantine_row(folder, item.source, "not_kept", failure, failure.detail());
