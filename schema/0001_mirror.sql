@@ -174,7 +174,8 @@ create table site (
   actor    text not null default 'install',
   reason   text not null default '',
   since    timestamptz not null default now(),
-  full_review_run bigint
+  full_review_run bigint,
+  timeline bigint not null default 0  -- of the WAL, when the site was suspended for a database that is another
 );
 insert into site default values;
 
@@ -201,7 +202,7 @@ create table folder (
   greetings          boolean not null default false,
   state              text not null default 'active' check (state in ('active', 'refused', 'leaving')),
   memory             boolean not null default true,  -- false: rows were lost; unmatched DR messages are unknown
-  made_anew          boolean not null default false, -- the source's UIDVALIDITY changed; until a pass went well
+  made_anew          boolean not null default false, -- the source's UIDVALIDITY changed, and no pass judged the deletions since
   unique (mailbox_id, source_name) deferrable initially deferred,
   unique (mailbox_id, target_name) deferrable initially deferred
 );
@@ -246,7 +247,8 @@ create table intent (
                      check (state in ('open', 'stored', 'absent', 'refused', 'removed')),
   target_uid         bigint,
   sent_at            timestamptz not null default now(),
-  looks              smallint not null default 0  -- for a copy that the server stores late, once it is absent
+  looks              smallint not null default 0, -- for a copy that the server stores late, once it is absent
+  lost               boolean not null default false  -- the connection ended with this send
 );
 create index intent_absent on intent (sent_at) where state = 'absent' and looks < 9;
 create unique index intent_open on intent (folder_id, source_uidvalidity, source_uid) where state = 'open';
@@ -324,18 +326,19 @@ create table quarantine (
   unique (mailbox_id, folder_name, kind, source_uidvalidity, source_uid, wanted)
 );
 create index quarantine_folder on quarantine (folder_id);
-create index quarantine_due on quarantine (retry_at);
+create index quarantine_due on quarantine (retry_at) where kind in ('message', 'not_kept', 'folder');
 
 -- So often is a message sent that does not stay, before it waits: what the target had and did not keep, what it or the
 -- source ended the connection at with a BYE; more often where the connection just broke, since the line may be to blame.
 create function quarantine_sends(code text) returns integer language sql immutable as $$
-  select case code when 'MRD-NET-003' then 10 else 3 end
+  select case when code in ('MRD-NET-002', 'MRD-NET-003') then 10 else 3 end
 $$;
 
--- Until when a row waits that was tried so often; null: tried again at once. What was lost with its connection waits for
+-- Until when a row waits that was tried so often; null: tried again at once, or (altered) never. What was lost with its connection waits for
 -- seconds first.
 create function quarantine_until(kind text, code text, attempts integer) returns timestamptz language sql stable as $$
-  select now() + case when kind <> 'not_kept' then least(interval '1 hour' * power(2, least(attempts - 1, 5)), interval '1 day')
+  select now() + case when kind = 'altered' then null
+                      when kind <> 'not_kept' then least(interval '1 hour' * power(2, least(attempts - 1, 5)), interval '1 day')
                       when attempts < quarantine_sends(code) then null
                       when code = 'MRD-MIR-003' then least(interval '1 hour' * power(2, least(attempts - 3, 5)), interval '1 day')
                       else least(interval '15 s' * power(2, least(attempts - quarantine_sends(code), 13)), interval '1 day') end

@@ -256,7 +256,7 @@ constexpr auto k_codes = std::to_array<Code>({
     {"MRD-MIR-002", Scope::message, Retry::never, "the target does not keep a flag",
      "The target takes only some keywords. Raise its limit or leave it: the message itself is mirrored."},
     {"MRD-MIR-003", Scope::message, Retry::never, "the target does not keep the message",
-     "It was appended three times in a day and was gone each time. Look for a filter, an expiry rule or "
+     "It was appended three times in a week and was gone each time. Look for a filter, an expiry rule or "
      "a program that deletes on the target."},
     {"MRD-MIR-004", Scope::folder, Retry::never, "the target altered the folder's name",
      "The folder is listed under another name than asked. Rename it on the source or add an escape to "

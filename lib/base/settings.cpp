@@ -79,7 +79,8 @@ std::optional<std::uint64_t> parse_with_unit(std::string_view text, const std::a
 constexpr std::array<Unit, 5> k_durations{
     {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}}};
 // Ten years: added to a point in time, or taken four times, it still is one.
-constexpr std::uint64_t k_longest = 3650 * std::uint64_t{86'400'000};
+constexpr std::uint64_t k_longest_days = 3650;
+constexpr std::uint64_t k_longest = k_longest_days * 86'400'000;
 constexpr std::array<Unit, 6> k_sizes{
     {{"", 1}, {"B", 1}, {"KiB", 1ULL << 10}, {"MiB", 1ULL << 20}, {"GiB", 1ULL << 30}, {"TiB", 1ULL << 40}}};
 
@@ -183,7 +184,9 @@ std::optional<std::chrono::milliseconds> SettingsTable::duration(std::string_vie
   if (node == nullptr) return std::nullopt;
   const auto* const value = node->as_string();
   const auto parsed = value == nullptr ? std::nullopt : parse_duration(value->get());
-  if (!parsed)
+  if (!parsed && value != nullptr && parse_with_unit(value->get(), k_durations))
+    state_->complain(*node, fmt::format("\"{}\" must be at most \"{}d\"", key, k_longest_days));
+  else if (!parsed)
     state_->complain(
         *node, fmt::format("\"{}\" must be a time such as \"250ms\", \"60s\", \"5m\", \"4h\", \"1d\"", key));
   return parsed;

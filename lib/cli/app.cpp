@@ -73,7 +73,7 @@ void describe_nouns(CLI::App& app, const std::string& above = {}) {
       {"mailbox", "subscribers' mailboxes"},
       {"run", "long work"},
       {"guard", "held deletions"},
-      {"quarantine", "what a server refuses or alters"},
+      {"quarantine", "what a server refuses, alters or does not keep"},
       {"service", "parts of the daemon"},
       {"config", "the configuration as a document"},
       {"db", "the database's schema"},

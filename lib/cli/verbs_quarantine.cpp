@@ -54,13 +54,14 @@ int drop(Invocation& invocation) {
 void add_quarantine_commands(Commands& commands) {
   const Argument id{"id", "the row's id", true};
   commands.push_back({{"quarantine", "list"},
-                      "what a server refuses or alters",
+                      "what a server refuses, alters or does not keep",
                       {{"mask", "of mailboxes", false}},
                       {{"code", "only this code", "CODE", false}},
                       list});
   commands.push_back({{"quarantine", "show"}, "one row: wanted, got, the server's words", {id}, {}, show});
   commands.push_back({{"quarantine", "retry"}, "try again now; all: every row", {id}, {}, retry});
-  commands.push_back({{"quarantine", "drop"}, "forget a row", {id}, {}, drop});
+  commands.push_back(
+      {{"quarantine", "drop"}, "forget a row: what DR lacks is sent once more", {id}, {}, drop});
 }
 
 }  // namespace mirror::cli

@@ -31,7 +31,8 @@ void bury(Transaction& tx, const Fence& fence, const FolderKey& key, const std::
       "target_uid, digest, size, lost) "
       "  select folder_id, source_uidvalidity, source_uid, target_uidvalidity, target_uid, source_digest, "
       "size, $9::text = 'message.lost_on_target' from gone "
-      "  on conflict do nothing) "
+      "  on conflict (folder_id, source_uidvalidity, source_uid, target_uidvalidity, target_uid) do update "
+      "  set lost = excluded.lost, deleted_at = now()) "
       "insert into history (link_id, mailbox_id, folder_name, kind, source_uid, target_uid, "
       "target_uidvalidity, before, digest, octets, run_id, reason, epoch) "
       "select $6, $7, $8, $9, source_uid, target_uid, target_uidvalidity, flags, source_digest, size, "
@@ -83,6 +84,7 @@ Task<void> save_flag_results(Pool& pool, Fence fence, FolderKey key, StepId step
   co_await transact(pool, [&](Transaction& tx) {
     require_epoch(tx, fence);
     delete_step(tx, step);
+    if (results.empty()) return;
     forget_target_status(tx, key);
     ArrayText source, target, before, after, kind;
     for (const auto& r : results) {
@@ -134,7 +136,7 @@ Task<std::vector<Lost>> save_lost(Pool& pool, Fence fence, FolderKey key, std::s
     for (const auto& row :
          tx.exec_params("select source_uid, count(*) from tombstone where folder_id = $1 and "
                         "source_uidvalidity = $2 and "
-                        "source_uid = any($3::bigint[]) and lost and deleted_at > now() - interval '1 day' "
+                        "source_uid = any($3::bigint[]) and lost and deleted_at > now() - interval '7 days' "
                         "group by source_uid having count(*) > 1 order by source_uid",
                         num(key.folder), num(key.source), pair_arrays(lost).source))
       repeated.push_back({Uid{row[0].as<std::uint32_t>()}, row[1].as<int>()});

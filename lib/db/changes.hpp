@@ -36,7 +36,7 @@ struct RemovalResult {
 Task<void> save_removals(Pool& pool, Fence fence, FolderKey key, StepId step, std::string folder_name,
                          std::vector<RemovalResult> expunged, std::uint64_t guarded);
 // Rows leave because the target's copy was gone, or with it. Returned: those that left more than once within
-// a day, this time included.
+// a week, this time included.
 struct Lost {
   Uid source{};
   int times = 0;

@@ -31,7 +31,8 @@ std::string mask_to_regex(std::string_view mask) {
   for (std::size_t i = 0; i < mask.size(); ++i) {
     const char c = mask[i];
     if (c == '*') {
-      out += ".*";
+      // A run of them says no more than one.
+      if (i == 0 || mask[i - 1] != '*') out += ".*";
     } else if (c == '?') {
       out += '.';
     } else if (c == '[') {
@@ -80,6 +81,21 @@ std::string with_times(std::string_view sql) {
 
 void wake(Transaction& tx, const char* what) {
   tx.exec_params("select pg_notify('mirrord_wake', $1)", what);
+}
+
+void compare_soon(Transaction& tx, const std::vector<std::int64_t>& mailboxes, const char* cause) {
+  ArrayText text;
+  for (const auto id : mailboxes) text.add(id);
+  const std::string ids = text.done();
+  tx.exec_params(
+      "insert into dirty (mailbox_id, generation, cause, class, full_compare) "
+      "select m.id, nextval('dirty_generation'), $2, 0, true from mailbox m where m.id = any($1::bigint[]) "
+      "and m.participates "
+      "on conflict (mailbox_id) do update set generation = excluded.generation, class = 0, full_compare = "
+      "true, last_seen = now(), due_at = least(dirty.due_at, now())",
+      ids, cause);
+  tx.exec_params("update retry set due_at = now() where mailbox_id = any($1::bigint[])", ids);
+  wake(tx, "dirty");
 }
 
 void audit(Transaction& tx, const Actor& actor, const std::string& action, const std::string& object,

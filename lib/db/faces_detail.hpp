@@ -30,6 +30,9 @@ Json object_of(Transaction& tx, std::string_view sql, const Args&... args) {
 }
 
 void wake(Transaction& tx, const char* what);
+// A person's wish: these mailboxes are compared completely, before all else and whatever they wait for. Those
+// that take no part are left alone.
+void compare_soon(Transaction& tx, const std::vector<std::int64_t>& mailboxes, const char* cause);
 void audit(Transaction& tx, const Actor& actor, const std::string& action, const std::string& object,
            const Json& detail, const std::string& reason);
 void event(Transaction& tx, const std::string& type, const std::string& mailbox, const Actor& actor,

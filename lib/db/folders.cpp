@@ -43,7 +43,7 @@ constexpr auto k_load = R"sql(
                            and d.released_at is not null) r
     cross join lateral (select coalesce(string_agg(source_uid::text, ',' order by source_uid), '') as once,
                                coalesce(string_agg(source_uid::text, ',' order by source_uid) filter (where n > 1), '') as again
-                          from (select source_uid, count(*) as n from intent i where i.folder_id = f.id and i.state = 'absent'
+                          from (select source_uid, count(*) as n from intent i where i.folder_id = f.id and i.state in ('open', 'absent') and i.lost
                                    and i.source_uidvalidity = f.source_uidvalidity and i.sent_at > now() - interval '1 day'
                                  group by source_uid) i) t
    where f.mailbox_id = $1 order by f.id)sql";
@@ -99,14 +99,16 @@ FolderRecord read_folder(const pqxx::row& row) {
   return f;
 }
 
-void save_one(Transaction& tx, const Checkpoint& c) {
+void save_one(Transaction& tx, const Checkpoint& c, bool settled) {
   tx.exec_params(
       "update folder set source_uidvalidity = $2, source_uidnext = $3, source_modseq = $4, source_exists = "
       "$5, "
       "target_uidvalidity = $6, target_uidnext = greatest($7, case when target_uidvalidity = $6 then "
       "target_uidnext else 0 end), "
       "target_modseq = $8, target_exists = $9, source_status = $10, target_status = $11, mailboxid = $12, "
-      "special_use = $13, subscribed = $14, greetings = $15, memory = true where id = $1",
+      "special_use = $13, subscribed = $14, greetings = $15, memory = true, made_anew = made_anew and not "
+      "$16 "
+      "where id = $1",
       base::raw(c.folder), static_cast<std::int64_t>(base::raw(c.source_uidvalidity)),
       static_cast<std::int64_t>(base::raw(c.source_uidnext)),
       static_cast<std::int64_t>(base::raw(c.source_modseq)), static_cast<std::int64_t>(c.source_exists),
@@ -114,7 +116,7 @@ void save_one(Transaction& tx, const Checkpoint& c) {
       static_cast<std::int64_t>(base::raw(c.target_uidnext)),
       static_cast<std::int64_t>(base::raw(c.target_modseq)), static_cast<std::int64_t>(c.target_exists),
       c.source_status, c.target_status, clean_text(c.mailboxid), clean_text(c.special_use), c.subscribed,
-      c.greetings);
+      c.greetings, settled);
 }
 
 }  // namespace
@@ -275,14 +277,11 @@ Task<void> set_target_identity(Pool& pool, Fence fence, FolderId folder, UidVali
   });
 }
 
-Task<void> save_checkpoints(Pool& pool, Fence fence, std::vector<Checkpoint> checkpoints, bool went_well) {
+Task<void> save_checkpoints(Pool& pool, Fence fence, std::vector<Checkpoint> checkpoints, bool settled) {
   if (checkpoints.empty()) co_return;
   co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
     require_epoch(tx, fence);
-    for (const auto& checkpoint : checkpoints) save_one(tx, checkpoint);
-    if (went_well)
-      tx.exec_params("update folder set made_anew = false where mailbox_id = $1 and made_anew",
-                     base::raw(fence.mailbox));
+    for (const auto& checkpoint : checkpoints) save_one(tx, checkpoint, settled);
   });
 }
 

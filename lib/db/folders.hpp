@@ -39,7 +39,7 @@ struct FolderRecord {
   bool greetings = false;
   std::string state;  // active, refused, leaving
   bool memory = true;
-  bool made_anew = false;  // another UIDVALIDITY than before, and no pass went well since
+  bool made_anew = false;  // another source UIDVALIDITY than before, and no pass judged its deletions since
   bool refused = false;    // quarantined: the target refuses the folder, and it is not yet time to ask again
   // counts under the current UIDVALIDITYs
   std::uint64_t mapped = 0;
@@ -51,7 +51,7 @@ struct FolderRecord {
   UidSet extra_uids;   // target UIDs of foreign and unknown messages
   UidSet quarantined;  // source UIDs waiting, not mapped
   UidSet due;          // ... and those whose time to be tried again has come
-  UidSet tried;        // source UIDs sent within a day without a trace on the target
+  UidSet tried;        // source UIDs of sends with which a connection ended, within a day
   UidSet tried_again;  // ... more than once
   UidSet held;         // source UIDs whose deletion is held
   UidSet released;     // ... and those whose deletion was released and is not done
@@ -106,8 +106,8 @@ struct Checkpoint {
   bool subscribed = false;
   bool greetings = false;
 };
-// went_well: nothing is left to do in any folder of the mailbox.
-Task<void> save_checkpoints(Pool& pool, Fence fence, std::vector<Checkpoint> checkpoints, bool went_well);
+// settled: the deletions of this pass were judged.
+Task<void> save_checkpoints(Pool& pool, Fence fence, std::vector<Checkpoint> checkpoints, bool settled);
 // The target's UIDVALIDITY and floor as first seen, before anything is sent there.
 Task<void> set_target_identity(Pool& pool, Fence fence, FolderId folder, UidValidity source,
                                UidValidity target, bool memory);

@@ -207,6 +207,17 @@ Task<void> save_window(Pool& pool, Fence fence, FolderKey key, WindowResult resu
   });
 }
 
+Task<void> save_lost_sends(Pool& pool, Fence fence, std::vector<base::IntentId> lost,
+                           std::vector<base::IntentId> never_begun) {
+  co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
+    require_epoch(tx, fence);
+    ArrayText ids;
+    for (const auto id : lost) ids.add(num(id));
+    tx.exec_params("update intent set lost = true where id = any($1::bigint[])", ids.done());
+    set_intents(tx, never_begun, "refused");
+  });
+}
+
 Task<void> spend_late_copy(Pool& pool, Fence fence, FolderKey key, base::IntentId intent, Uid target,
                            std::string folder_name) {
   co_await transact(pool, [&](Transaction& tx) {

@@ -23,6 +23,7 @@ struct Intent {
   std::uint64_t length = 0;  // octets fetched; not stored, carried to the map row
   bool greeting = false;     // not stored, carried to the map row
   std::string state;         // as loaded
+  bool begun = false;        // its command was begun; not stored
 };
 
 // Commits a window of intents under the fence; ids in the same order. Throws MRD-MIR-006/008.
@@ -54,6 +55,11 @@ struct WindowResult {
   Uid target_uidnext{};                 // new floor; 0: unchanged
 };
 Task<void> save_window(Pool& pool, Fence fence, FolderKey key, WindowResult result);
+
+// A connection ended with these sends; and those of the same window that were never begun, so that nothing of
+// them can be stored.
+Task<void> save_lost_sends(Pool& pool, Fence fence, std::vector<base::IntentId> lost,
+                           std::vector<base::IntentId> never_begun);
 
 // A late copy removed: the ledger row that explains it is spent.
 Task<void> spend_late_copy(Pool& pool, Fence fence, FolderKey key, base::IntentId intent, Uid target,

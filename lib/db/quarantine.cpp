@@ -22,7 +22,7 @@ constexpr auto k_put = R"sql(
         server_text = excluded.server_text, code = excluded.code,
         retry_at = quarantine_until(q.kind, excluded.code, greatest(q.attempts + 1, excluded.attempts))
   returning source_uid, retry_at > now() as waits,
-            case when kind = 'not_kept' then attempts = quarantine_sends(code) else xmax = 0 end as news)sql";
+            xmax = 0 or (kind = 'not_kept' and attempts = quarantine_sends(code)) as news)sql";
 
 }  // namespace
 
@@ -78,17 +78,33 @@ Task<std::map<Uid, LostFlags>> lost_flags(Pool& pool, FolderKey key) {
   });
 }
 
-Task<void> release_quarantine(Pool& pool, base::MailboxId mailbox, std::string folder_name, std::string kind,
-                              UidValidity source_uidvalidity, std::vector<Uid> sources) {
+Task<void> release_flags(Pool& pool, FolderKey key, std::vector<LostFlag> flags) {
+  if (flags.empty()) co_return;
+  co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
+    ArrayText sources, words;
+    for (const auto& flag : flags) {
+      sources.add(num(flag.source));
+      words.add(clean_text(flag.word));
+    }
+    tx.exec_params(
+        "delete from quarantine q using unnest($3::bigint[], $4::text[]) x(source, word) where q.folder_id = "
+        "$1 and q.kind = 'flag' and q.source_uidvalidity = $2 and q.source_uid = x.source and q.wanted = "
+        "x.word",
+        num(key.folder), num(key.source), sources.done(), words.done());
+  });
+}
+
+// By the folder's number: a row keeps the name that the folder had when it was written.
+Task<void> release_quarantine(Pool& pool, FolderId folder, std::string kind, UidValidity source_uidvalidity,
+                              std::vector<Uid> sources) {
   if (sources.empty()) co_return;
   co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
     ArrayText uids;
     for (const auto uid : sources) uids.add(num(uid));
     tx.exec_params(
-        "delete from quarantine where mailbox_id = $1 and folder_name = $2 and kind = $3 and "
-        "source_uidvalidity = $4 "
-        "and source_uid = any($5::bigint[])",
-        num(mailbox), clean_text(folder_name), kind, num(source_uidvalidity), uids.done());
+        "delete from quarantine where folder_id = $1 and kind = $2 and source_uidvalidity = $3 and "
+        "source_uid = any($4::bigint[])",
+        num(folder), kind, num(source_uidvalidity), uids.done());
   });
 }
 

@@ -100,7 +100,7 @@ Task<void> store_down(Pool& pool, StoreId store, base::Failure failure, Seconds 
   });
 }
 
-Task<std::optional<ProbeMailbox>> probe_mailbox(Pool& pool, StoreId store) {
+Task<std::optional<ProbeMailbox>> probe_mailbox(Pool& pool, StoreId store, MailboxId last) {
   co_return co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
     // One that was fine lately is the fairest witness.
     std::optional<ProbeMailbox> out;
@@ -110,9 +110,10 @@ Task<std::optional<ProbeMailbox>> probe_mailbox(Pool& pool, StoreId store) {
         "(select case when l.source_store_id = s.id then m.name else m.target_name end as owner) o "
         "left join mailbox_password p on p.store_id = s.id and p.owner = o.owner "
         "where s.id = $1 and m.participates "
-        "order by s.login_method = 'own_password' and p.owner is null, m.compared_at desc nulls last, m.id "
-        "limit 1",
-        num(store));
+        "order by s.login_method = 'own_password' and p.owner is null, m.id = $2, m.compared_at desc nulls "
+        "last, "
+        "m.id limit 1",
+        num(store), num(last));
     if (!rows.empty())
       out = ProbeMailbox{MailboxId{rows[0][0].as<std::int64_t>()}, rows[0][1].as<std::string>()};
     return out;

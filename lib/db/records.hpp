@@ -48,7 +48,8 @@ struct ProbeMailbox {
   MailboxId id{};
   std::string owner;
 };
-Task<std::optional<ProbeMailbox>> probe_mailbox(Pool& pool, StoreId store);
+// last: this one only where there is no other.
+Task<std::optional<ProbeMailbox>> probe_mailbox(Pool& pool, StoreId store, MailboxId last);
 
 // Mailboxes a watcher should watch: participating, link not paused.
 struct WatchedMailbox {

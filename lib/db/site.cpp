@@ -7,22 +7,21 @@ namespace mirror::db {
 
 namespace {
 
+constexpr auto k_identifier = "(select system_identifier::text from pg_control_system())";
 // The name of a WAL file begins with its timeline in hexadecimal digits.
-constexpr auto k_site =
-    "select state, epoch, actor, reason, (select system_identifier::text from pg_control_system()), "
+constexpr auto k_timeline =
     "case when pg_is_in_recovery() then 0 else ('x' || left(pg_walfile_name(pg_current_wal_lsn()), "
-    "8))::bit(32)::int end "
-    "from site";
-constexpr auto k_site_plain = "select state, epoch, actor, reason, '', 0 from site";
+    "8))::bit(32)::int end";
 
 SiteState read_site(Transaction& tx) {
-  // None of them needs a privilege on PostgreSQL 15, but an administrator may have revoked it.
-  const bool allowed = tx.exec1(
-                             "select has_function_privilege('pg_control_system()', 'execute') and "
-                             "has_function_privilege('pg_current_wal_lsn()', 'execute') and "
-                             "has_function_privilege('pg_walfile_name(pg_lsn)', 'execute')")[0]
-                           .as<bool>();
-  const auto row = tx.exec1(allowed ? k_site : k_site_plain);
+  // None of these functions needs a privilege on PostgreSQL 15, but an administrator may have revoked it.
+  const auto may = tx.exec1(
+      "select has_function_privilege('pg_control_system()', 'execute'), "
+      "has_function_privilege('pg_current_wal_lsn()', 'execute') and "
+      "has_function_privilege('pg_walfile_name(pg_lsn)', 'execute')");
+  const auto row =
+      tx.exec1(fmt::format("select state, epoch, actor, reason, {}, {}, timeline from site",
+                           may[0].as<bool>() ? k_identifier : "''", may[1].as<bool>() ? k_timeline : "0"));
   SiteState site;
   site.state = row[0].as<std::string>();
   site.epoch = base::Epoch{row[1].as<std::int64_t>()};
@@ -30,6 +29,7 @@ SiteState read_site(Transaction& tx) {
   site.reason = row[3].as<std::string>();
   site.system_identifier = row[4].as<std::string>();
   site.timeline = row[5].as<std::int64_t>();
+  site.told_timeline = row[6].as<std::int64_t>();
   return site;
 }
 
@@ -71,12 +71,12 @@ Task<SiteState> heartbeat(Pool& pool, std::string node, std::string host, std::s
   });
 }
 
-Task<void> force_suspended(Pool& pool, std::string reason, base::Epoch at_least) {
+Task<void> force_suspended(Pool& pool, std::string reason, base::Epoch at_least, std::int64_t timeline) {
   co_await transact(pool, [&](Transaction& tx) {
     tx.exec_params(
         "update site set state = 'suspended', epoch = greatest(epoch, $2) + 1, actor = 'mirrord', reason = "
-        "$1, since = now()",
-        clean_text(reason), num(at_least));
+        "$1, since = now(), timeline = $3",
+        clean_text(reason), num(at_least), timeline);
     // What was done since is on the stores and not in the map: until its content was matched, whatever is new
     // on the target may be ours.
     tx.exec(

@@ -17,10 +17,10 @@ struct SiteState {
   base::Epoch epoch{};
   std::string actor;
   std::string reason;
-  std::string system_identifier;  // of the database cluster
-  std::int64_t timeline =
-      0;  // of its WAL: another one once a standby was promoted or a backup restored; 0: unknown
-  std::int64_t beat = 0;  // heartbeats of this node, this one included; 0: the database never saw it
+  std::string system_identifier;   // of the database cluster
+  std::int64_t timeline = 0;       // of its WAL: another one once a standby was promoted or a backup restored
+  std::int64_t told_timeline = 0;  // the one for which the site was suspended last; 0: unknown or none
+  std::int64_t beat = 0;           // heartbeats of this node, this one included; 0: the database never saw it
   bool mirroring() const { return state == "mirroring"; }
 };
 
@@ -32,7 +32,7 @@ Task<SiteState> heartbeat(Pool& pool, std::string node, std::string host, std::s
 // A database older than what this node has seen (law 9): the site starts suspended, with the reason, and
 // every folder without memory, so that the first look after the resume matches by content before it sends
 // anything.
-Task<void> force_suspended(Pool& pool, std::string reason, base::Epoch at_least);
+Task<void> force_suspended(Pool& pool, std::string reason, base::Epoch at_least, std::int64_t timeline);
 
 struct ServiceState {
   std::string name;

@@ -49,17 +49,14 @@ std::string mailboxes_of(Transaction& tx, const GuardRelease& release) {
 void tell_released(Transaction& tx, const std::map<std::int64_t, std::int64_t>& counts,
                    const GuardRelease& release, const Actor& actor) {
   ArrayText ids, numbers;
+  std::vector<std::int64_t> mailboxes;
   for (const auto& [id, number] : counts) {
     ids.add(id);
+    mailboxes.push_back(id);
     numbers.add(number);
   }
   const std::string id_array = ids.done(), number_array = numbers.done();
-  tx.exec_params(
-      "insert into dirty (mailbox_id, generation, cause, class, full_compare) select x.id, "
-      "nextval('dirty_generation'), 'guard.release', 0, true from unnest($1::bigint[]) x(id) on conflict "
-      "(mailbox_id) do update set generation = excluded.generation, full_compare = true, last_seen = now(), "
-      "due_at = least(dirty.due_at, now())",
-      id_array);
+  compare_soon(tx, mailboxes, "guard.release");
   tx.exec_params(
       "select add_event('guard.released', 'warning', '', m.name, null, $3, jsonb_build_object('deletions', "
       "x.deletions, 'folder', $4::text, 'reason', $5::text)) from unnest($1::bigint[], $2::bigint[]) "
@@ -127,7 +124,6 @@ Task<Json> release_guard(Pool& pool, GuardRelease release, Actor actor) {
     for (const auto& row : rows) ++counts[row[0].as<std::int64_t>()];
     tell_released(tx, counts, release, actor);
     audit(tx, actor, "guard.release", release.mailbox, "{}", clean_text(release.reason));
-    wake(tx, "dirty");
     return Json(fmt::format("{{\"released\":{},\"mailboxes\":{}}}", released, counts.size()));
   });
 }

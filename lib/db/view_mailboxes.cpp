@@ -47,17 +47,10 @@ std::string order_of(std::string sort) {
          ", m.name, m.id";
 }
 
-// Mailboxes (column 0) are compared completely, now.
-void compare_soon(Transaction& tx, const pqxx::result& rows, const char* cause) {
-  ArrayText mailboxes;
-  for (const auto& row : rows) mailboxes.add(row[0].as<std::int64_t>());
-  tx.exec_params(
-      "insert into dirty (mailbox_id, generation, cause, class, full_compare) "
-      "select x, nextval('dirty_generation'), $2, 0, true from unnest($1::bigint[]) x group by x "
-      "on conflict (mailbox_id) do update set generation = nextval('dirty_generation'), full_compare = true, "
-      "last_seen = now(), due_at = least(dirty.due_at, now())",
-      mailboxes.done(), cause);
-  wake(tx, "dirty");
+std::vector<std::int64_t> ids_of(const pqxx::result& rows) {
+  std::vector<std::int64_t> ids;
+  for (const auto& row : rows) ids.push_back(row[0].as<std::int64_t>());
+  return ids;
 }
 
 const char* const k_quarantine_view =
@@ -160,7 +153,7 @@ Task<Json> retry_quarantine(Pool& pool, std::string id, Actor actor) {
         number);
     if (rows.empty() && number)
       throw Refused(Why::not_found, fmt::format("no quarantine row has the id \"{}\"", id));
-    compare_soon(tx, rows, "quarantine.retry");
+    compare_soon(tx, ids_of(rows), "quarantine.retry");
     audit(tx, actor, "quarantine.retry", id, "{}", "");
     return Json(fmt::format("{{\"due\":{}}}", rows.size()));
   });
@@ -172,8 +165,8 @@ Task<Json> drop_quarantine(Pool& pool, std::string id, Actor actor) {
     const Json row = object_of(tx, std::string(k_quarantine_view) + "where q.id = $1", number);
     if (row == "null") throw Refused(Why::not_found, fmt::format("no quarantine row has the id \"{}\"", id));
     // What nobody waits for any more is tried again, or found to be there.
-    compare_soon(tx, tx.exec_params("delete from quarantine where id = $1 returning mailbox_id", number),
-                 "quarantine.drop");
+    const auto gone = tx.exec_params("delete from quarantine where id = $1 returning mailbox_id", number);
+    compare_soon(tx, ids_of(gone), "quarantine.drop");
     audit(tx, actor, "quarantine.drop", id, row, "");
     return row;
   });

@@ -9,6 +9,7 @@
 
 #include "base/codes.hpp"
 #include "base/log.hpp"
+#include "http/fields.hpp"
 
 namespace mirror::http {
 
@@ -52,7 +53,8 @@ Router make_router() {
 }
 
 void require_text(const Request& request) {
-  bool text = db::is_text(percent_decode(request.path));
+  // Octets that are no text as sent may be text once they are decoded: "%C3" before a raw A9.
+  bool text = db::is_text(request.path) && db::is_text(percent_decode(request.path));
   for (const auto& [name, value] : request.query) text = text && db::is_text(name) && db::is_text(value);
   if (!text) throw Problem(400, "MRD-HTTP-001", "the target is no UTF-8 text");
 }
@@ -176,6 +178,18 @@ void allow_query(const Request& request, std::initializer_list<std::string_view>
   for (const auto& [name, value] : request.query)
     if (std::find(names.begin(), names.end(), name) == names.end())
       throw Problem(422, "MRD-HTTP-001", fmt::format("the query field \"{}\" is not known here", name));
+}
+
+void require_mask(std::string_view name, std::string_view mask) {
+  if (std::ssize(mask) > k_longest_mask)
+    throw Problem(422, "MRD-HTTP-001",
+                  fmt::format("{} must be at most {} octets long", name, k_longest_mask));
+}
+
+std::string mask_query(const Request& request, const std::string& name, const std::string& fallback) {
+  std::string mask = request.query_or(name, fallback);
+  require_mask(name, mask);
+  return mask;
 }
 
 bool flag_member(const json::object& object, std::string_view name) {

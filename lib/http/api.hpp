@@ -38,7 +38,7 @@ Router make_router();
 // log line.
 net::Task<Response> dispatch(Api& api, const Router& router, Request& request);
 
-// Problem 400 unless the target is text: UTF-8 without NUL, in its parts as in its query.
+// Problem 400 unless the target is text: UTF-8 without NUL, its path as sent and decoded, its query decoded.
 void require_text(const Request& request);
 
 // Small words for the resources.
@@ -51,6 +51,8 @@ std::int64_t if_match(const Request& request);       // Problem 428 when missing
 int int_query(const Request& request, const std::string& name, int fallback, int lowest, int highest);
 void allow_query(const Request& request,
                  std::initializer_list<std::string_view> names);  // Problem 422 for others
+void require_mask(std::string_view name, std::string_view mask);  // Problem 422 when it is too long
+std::string mask_query(const Request& request, const std::string& name, const std::string& fallback);
 std::string text_member(const boost::json::object& object, std::string_view name, std::string fallback = {});
 bool flag_member(const boost::json::object& object, std::string_view name);  // false when it is not there
 // Adds "what" and "next_step" from the catalogue to objects with a "code" (or the named member).

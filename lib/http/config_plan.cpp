@@ -17,9 +17,10 @@ std::string text_of(const json::object& object, std::string_view name) {
 }
 
 std::string shown(const json::value& value) {
-  std::string text = json::serialize(value);
   constexpr std::size_t k_longest = 60;
-  return text.size() > k_longest ? text.substr(0, k_longest) + "..." : text;
+  const std::string text = json::serialize(value);
+  const std::string begin = cut_text(text, k_longest);
+  return begin.size() < text.size() ? begin + "..." : text;
 }
 
 // What of the wanted fields differs; each difference becomes a line.

@@ -56,12 +56,25 @@ void read_link(ConfigDocument& document, base::SettingsTable& root, const std::s
     entry.require("mask");
     rule.action = entry.choice("action", {"include", "exclude"}).value_or("");
     rule.mask = entry.text("mask").value_or("");
+    if (std::ssize(rule.mask) > k_longest_mask)
+      entry.complain("mask", fmt::format("\"mask\" must be at most {} octets long", k_longest_mask));
     entry.finish();
     link.rules.push_back(std::move(rule));
   }
   if (auto directory = table.table("directory")) link.directory = read_directory_mirror(*directory);
   table.finish();
   document.links.push_back(std::move(link));
+}
+
+void read_settings(ConfigDocument& document, base::SettingsTable& table) {
+  using std::chrono::seconds;
+  if (const auto target = table.duration("rpo_target")) {
+    if (*target >= seconds(1))
+      document.settings["rpo_target_seconds"] = std::chrono::duration_cast<seconds>(*target).count();
+    else  // kept in whole seconds: it would be none at all
+      table.complain("rpo_target", "\"rpo_target\" must be at least 1000 ms");
+  }
+  table.finish();
 }
 
 void write_members(std::string& out, const std::string& name, const json::array& members) {
@@ -87,12 +100,7 @@ ConfigDocument parse_config(std::string_view text, const std::string& file_name)
     auto root = settings.root();
     for (auto& [name, table] : root.named_tables("store")) read_store(document, root, name, table);
     for (auto& [name, table] : root.named_tables("link")) read_link(document, root, name, table);
-    if (auto table = root.table("settings")) {
-      if (const auto target = table->duration("rpo_target"))
-        document.settings["rpo_target_seconds"] =
-            std::chrono::duration_cast<std::chrono::seconds>(*target).count();
-      table->finish();
-    }
+    if (auto table = root.table("settings")) read_settings(document, *table);
     root.finish();
   }
   document.errors = settings.errors();
@@ -105,7 +113,7 @@ std::string format_config(const json::object& current) {
       "it.\n";
   const auto& settings = current.at("settings").as_object();
   if (const auto* target = settings.if_contains("rpo_target_seconds");
-      target != nullptr && target->is_int64())
+      target != nullptr && target->is_int64() && target->get_int64() > 0)
     out += fmt::format("\n[settings]\nrpo_target = \"{}s\"\n", target->get_int64());
   for (const auto& item : current.at("stores").as_array()) {
     const auto& store = item.as_object();

@@ -8,7 +8,10 @@
 
 namespace mirror::http {
 
-// after, types (comma separated masks), mailbox. Problem 422 when after is no id.
+// after, types (comma separated masks), mailbox. Problem 422 when after is no id, 400 when the target is no
+// text.
 db::EventQuery event_query(const Request& request, int limit);
+// One more mask of types. Problem 422 when it is too long, or one too many.
+void add_type(db::EventQuery& query, std::string mask);
 
 }  // namespace mirror::http

@@ -37,10 +37,10 @@ struct Stream {
     co_await socket.async_write(asio::buffer(text), use_awaitable);
   }
 
-  net::Task<void> close(std::uint16_t code, const char* reason) {
+  net::Task<void> close(std::uint16_t code, std::string reason) {
     ws::close_reason farewell;
     farewell.code = code;
-    farewell.reason = reason;
+    farewell.reason = cut_text(std::move(reason), ws::reason_string::static_capacity).c_str();
     co_await socket.async_close(farewell, use_awaitable);
   }
 
@@ -97,7 +97,7 @@ struct Stream {
       throw Problem(422, "MRD-HTTP-001", "only {\"subscribe\": [types]} is understood");
     query.types.clear();
     for (const auto& type : types->get_array())
-      if (type.is_string()) query.types.emplace_back(type.get_string());
+      if (type.is_string()) add_type(query, std::string(type.get_string()));
   }
 
   net::Task<void> read_frames() {
@@ -161,7 +161,7 @@ net::Task<void> run_event_stream(Server::State& state, Wire wire, WireRequest up
   }
   co_await socket.async_accept(upgrade, use_awaitable);
   if (refusal) {
-    co_await stream->close(4000, "after must be an event's id");
+    co_await stream->close(4000, refusal->what());
     co_return;
   }
   net::TaskGroup group(co_await asio::this_coro::executor);

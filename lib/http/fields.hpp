@@ -25,6 +25,9 @@ struct Field {
   std::string help;                // a line for the command line
 };
 
+// Of a mask of mailboxes or events, in octets: as long as a name may be.
+inline constexpr int k_longest_mask = 255;
+
 const std::vector<Field>& store_fields();
 const std::vector<Field>& link_fields();
 const std::vector<Field>& directory_fields();         // of a store

@@ -18,14 +18,20 @@ int hex_value(char c) {
   return -1;
 }
 
-// A URI reference: what is no octet of one is escaped (RFC 9457, "instance").
+// Two hexadecimal digits behind a "%".
+bool begins_with_escape(std::string_view text) {
+  return text.size() > 2 && text[0] == '%' && hex_value(text[1]) >= 0 && hex_value(text[2]) >= 0;
+}
+
+// A URI reference: what a path may not hold as it is (RFC 3986, 3.3) is escaped (RFC 9457, "instance").
 std::string reference(std::string_view path) {
   std::string out;
-  for (const char c : path)
-    if (c > ' ' && c < '\x7F')
-      out += c;
+  for (std::size_t i = 0; i < path.size(); ++i)
+    if (std::string_view("/:@!$&'()*+,;=").find(path[i]) != std::string_view::npos ||
+        begins_with_escape(path.substr(i)))
+      out += path[i];
     else
-      out += percent_encode(std::string_view(&c, 1));
+      out += percent_encode(path.substr(i, 1));
   return out;
 }
 
@@ -34,7 +40,7 @@ std::string reference(std::string_view path) {
 std::string percent_decode(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%' && i + 2 < text.size() && hex_value(text[i + 1]) >= 0 && hex_value(text[i + 2]) >= 0) {
+    if (begins_with_escape(text.substr(i))) {
       out += static_cast<char>(hex_value(text[i + 1]) * 16 + hex_value(text[i + 2]));
       i += 2;
     } else {
@@ -55,6 +61,13 @@ std::string percent_encode(std::string_view text) {
       out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
   }
   return out;
+}
+
+std::string cut_text(std::string text, std::size_t longest) {
+  if (text.size() <= longest) return text;
+  while (longest > 0 && (static_cast<unsigned char>(text[longest]) & 0xC0) == 0x80) --longest;
+  text.resize(longest);
+  return text;
 }
 
 void set_target(Request& request, std::string_view target) {

@@ -72,6 +72,8 @@ Response problem_response(const Problem& problem, const Request& request);
 // "%40" -> "@"; "+" is kept (paths and RFC 3986 queries). Broken escapes stay as they are.
 std::string percent_decode(std::string_view text);
 std::string percent_encode(std::string_view text);
+// At most that many octets of UTF-8, cut between two characters.
+std::string cut_text(std::string text, std::size_t longest);
 // Splits "path?a=b" into request.path and request.query.
 void set_target(Request& request, std::string_view target);
 

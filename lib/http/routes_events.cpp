@@ -6,6 +6,14 @@
 
 namespace mirror::http {
 
+void add_type(db::EventQuery& query, std::string mask) {
+  constexpr std::size_t k_most = 100;
+  require_mask("a type", mask);
+  if (query.types.size() >= k_most)
+    throw Problem(422, "MRD-HTTP-001", fmt::format("there must be at most {} types", k_most));
+  query.types.push_back(std::move(mask));
+}
+
 db::EventQuery event_query(const Request& request, int limit) {
   require_text(request);  // the stream asks this alone
   db::EventQuery query;
@@ -18,7 +26,7 @@ db::EventQuery event_query(const Request& request, int limit) {
   std::string types = request.query_or("types", "");
   while (!types.empty()) {
     const std::size_t comma = types.find(',');
-    if (comma != 0) query.types.push_back(types.substr(0, comma));
+    if (comma != 0) add_type(query, types.substr(0, comma));
     types = comma == std::string::npos ? "" : types.substr(comma + 1);
   }
   query.mailbox = request.query_or("mailbox", "");

@@ -11,7 +11,7 @@ namespace {
 
 net::Task<Response> list(Api& api, Request& request) {
   allow_query(request, {"mailbox", "offset", "limit"});
-  co_return json_response(co_await db::list_guard(api.pool, request.query_or("mailbox", "*"),
+  co_return json_response(co_await db::list_guard(api.pool, mask_query(request, "mailbox", "*"),
                                                   int_query(request, "offset", 0, 0, 1 << 30),
                                                   int_query(request, "limit", 200, 1, 200)));
 }
@@ -51,6 +51,7 @@ net::Task<Response> release(Api& api, Request& request) {
   const json::object body = read_fields(request.body, release_fields(), true);
   db::GuardRelease wanted;
   wanted.mailbox = request.parts["name"];
+  require_mask("the name", wanted.mailbox);
   wanted.link = text_member(body, "link");
   wanted.folder = text_member(body, "folder");
   if (const auto* uid = body.if_contains("source_uid")) wanted.source_uid = uid->to_number<std::int64_t>();

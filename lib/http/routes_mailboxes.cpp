@@ -16,7 +16,7 @@ net::Task<Response> list(Api& api, Request& request) {
   allow_query(request, {"link", "mask", "status", "sort", "offset", "limit"});
   db::MailboxQuery query;
   query.link = request.query_or("link", "");
-  query.mask = request.query_or("mask", "*");
+  query.mask = mask_query(request, "mask", "*");
   query.status = request.query_or("status", "");
   query.sort = request.query_or("sort", "name");
   query.offset = int_query(request, "offset", 0, 0, 1 << 30);
@@ -97,7 +97,7 @@ const std::vector<Field>& participation_fields() {
     out[0].kind = Field::Kind::choice;
     out[0].words = {"include", "exclude"};
     out[1].name = "mask";
-    out[1].highest = 255;
+    out[1].highest = k_longest_mask;
     out[2].name = "link";
     out[2].fallback = "";
     out[2].highest = 64;

@@ -12,7 +12,7 @@ namespace {
 net::Task<Response> list(Api& api, Request& request) {
   allow_query(request, {"mailbox", "code", "offset", "limit"});
   json::value body = json::parse(co_await db::list_quarantine(
-      api.pool, request.query_or("mailbox", ""), request.query_or("code", ""),
+      api.pool, mask_query(request, "mailbox", ""), request.query_or("code", ""),
       int_query(request, "offset", 0, 0, 1 << 30), int_query(request, "limit", 200, 1, 200)));
   add_advice(body.as_object()["items"]);
   co_return json_response(json::serialize(body));

@@ -29,7 +29,7 @@ const std::vector<Field>& run_fields() {
     out[1].highest = 64;
     out[2].name = "mask";
     out[2].fallback = "*";
-    out[2].highest = 255;
+    out[2].highest = k_longest_mask;
     out[3].name = "deep";
     out[3].kind = Field::Kind::boolean;
     out[3].fallback = false;

@@ -39,6 +39,11 @@ void Connection::close() noexcept {
   stream_->close();
 }
 
+// Sockets and the parser know no store: whoever is told must know which one it was.
+void Connection::throw_named(const Failure& failure) const {
+  throw Failed(with_store(failure, access_.store));
+}
+
 void Connection::require_usable() const {
   if (!usable_) throw_failed("MRD-NET-003", access_.store + ": the session was closed");
 }
@@ -68,8 +73,12 @@ Task<void> Connection::flush() {
   }
   const std::string leaving = std::exchange(out_, {});
   turned_ = true;
-  co_await net::with_timeout(stream_->write(leaving), access_.command_limit,
-                             access_.store + " does not read");
+  try {
+    co_await net::with_timeout(stream_->write(leaving), access_.command_limit,
+                               access_.store + " does not read");
+  } catch (const Failed& failed) {
+    throw_named(failed.failure());
+  }
   require_usable();
   if (base::fault_step(access_.store, access_.purpose + "flush") == base::Lost::connection) stream_->close();
 }
@@ -115,7 +124,7 @@ Task<Reply> Connection::run(Command command) {
 
 std::optional<ResponseEvent> Connection::ready_event() {
   auto event = parser_.next();
-  if (event.has_error()) throw Failed(event.error());
+  if (event.has_error()) throw_named(event.error());
   if (event->has_value()) {
     if (completes(**event) &&
         base::fault_step(access_.store, access_.purpose + "line") == base::Lost::connection)
@@ -153,7 +162,12 @@ Task<bool> Connection::wait_for_octets(std::chrono::milliseconds limit) {
 // Cancelling it between reads loses nothing: octets reach the parser only when the read is complete.
 Task<void> Connection::read() {
   in_.resize(k_read_size);
-  const std::size_t count = co_await stream_->read_some(std::span(in_.data(), in_.size()));
+  std::size_t count = 0;
+  try {
+    count = co_await stream_->read_some(std::span(in_.data(), in_.size()));
+  } catch (const Failed& failed) {
+    throw_named(failed.failure());
+  }
   require_usable();
   if (count == 0) {
     const auto& bye = conversation_.bye();
@@ -168,7 +182,7 @@ void Connection::account(const ResponseEvent& event) {
   const auto* response = std::get_if<Response>(&event);
   if (response == nullptr) return;
   const auto meaning = conversation_.accept(*response);
-  if (meaning.has_error()) throw Failed(meaning.error());
+  if (meaning.has_error()) throw_named(meaning.error());
   switch (*meaning) {
     case Conversation::Meaning::reply:
       if (access_.observe)

@@ -64,6 +64,7 @@ class Connection {
 
  private:
   void account(const ResponseEvent& event);
+  [[noreturn]] void throw_named(const base::Failure& failure) const;
   void require_usable() const;
   Task<void> read();
 

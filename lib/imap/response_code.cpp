@@ -146,6 +146,19 @@ Failure failure_of(const Reply& reply, std::string_view command, std::string_vie
   return Failure("MRD-IMAP-004", Scope::folder, Retry::later, detail);
 }
 
+bool names_store(const Failure& failure, std::string_view store) {
+  std::string_view words = failure.detail();
+  if (!words.starts_with(store)) return false;
+  words.remove_prefix(store.size());
+  return words.empty() || words.starts_with(':') || words.starts_with(' ');
+}
+
+Failure with_store(const Failure& failure, std::string_view store) {
+  if (names_store(failure, store)) return failure;
+  return Failure(failure.code(), failure.scope(), failure.retry(),
+                 fmt::format("{}: {}", store, failure.detail()));
+}
+
 Failure failure_of_bye(const Reply& bye, std::string_view store) {
   const bool throttled = bye.code == "THROTTLED" || suggested_backoff(bye.text);
   return Failure(throttled ? "MRD-IMAP-019" : "MRD-IMAP-002", fmt::format("{}: {}", store, bye.text));

@@ -82,7 +82,8 @@ Task<void> SessionImpl::pass_body(Bodies& bodies, ResponseEvent event) {
   const auto uid = named ? named : bodies.alone;
   if (data->body_streamed) {
     if (bodies.alone && named && *named != *bodies.alone)
-      throw_failed("MRD-IMAP-006", "UID FETCH: the body of another message than the one asked for");
+      throw_failed("MRD-IMAP-006",
+                   wire_->access().store + ": UID FETCH: the body of another message than the one asked for");
     if (bodies.due(uid)) bodies.late.push_back(*uid);
     co_return;
   }

@@ -102,7 +102,7 @@ Task<Result<std::string>> SessionImpl::my_rights(std::string folder) {
   const Reply reply = co_await wire_->run(command("MYRIGHTS").folder(wire_name(folder)));
   turn.done();
   if (!reply.ok()) co_return failure_of(reply, "MYRIGHTS", folder);
-  if (!rights) co_return Failure("MRD-IMAP-006", "MYRIGHTS " + folder);
+  if (!rights) co_return Failure("MRD-IMAP-006", wire_->access().store + ": MYRIGHTS " + folder);
   co_return *rights;
 }
 
@@ -187,7 +187,8 @@ Task<Result<FolderStatus>> SessionImpl::status(std::string folder) {
   if (collected.failure) co_return *collected.failure;
   const std::string name = iequals(folder, "INBOX") ? "INBOX" : folder;
   const auto found = collected.statuses.find(name);
-  if (found == collected.statuses.end()) co_return Failure("MRD-IMAP-006", "STATUS " + folder);
+  if (found == collected.statuses.end())
+    co_return Failure("MRD-IMAP-006", wire_->access().store + ": STATUS " + folder);
   co_return found->second;
 }
 

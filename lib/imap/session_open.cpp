@@ -55,7 +55,9 @@ Task<Result<void>> SessionImpl::establish(std::string owner, SecretText own_pass
   } catch (const Failed& failed) {
     const auto code = failed.failure().code();
     if ((code != "MRD-IMAP-002" && code != "MRD-IMAP-019") || !wire_->bye()) throw;
-    const Failure by_code = login_failure(*wire_->bye(), owner, own);
+    Reply bye = *wire_->bye();
+    bye.store = wire_->access().store;
+    const Failure by_code = login_failure(bye, owner, own);
     // A plain BYE says nothing about the password.
     if (by_code.code() != "MRD-IMAP-010" && by_code.code() != "MRD-IMAP-011" &&
         by_code.code() != "MRD-IMAP-037")
@@ -98,7 +100,8 @@ Task<Result<void>> SessionImpl::start_tls() {
 
 Task<void> SessionImpl::ask_capabilities() {
   const Reply reply = co_await wire_->run(command("CAPABILITY"));
-  if (!capabilities_fresh_) throw_failed("MRD-IMAP-006", "CAPABILITY: " + reply.text);
+  if (!capabilities_fresh_)
+    throw_failed("MRD-IMAP-006", wire_->access().store + ": CAPABILITY: " + reply.text);
 }
 
 Task<Result<Reply>> SessionImpl::log_in(std::string owner, SecretText own_password) {

@@ -148,6 +148,9 @@ std::optional<std::chrono::milliseconds> suggested_backoff(std::string_view text
 // Maps a refused command to the program's failure, whose detail begins with the store's name. command: the
 // wire name, object: folder or mailbox.
 base::Failure failure_of(const Reply& reply, std::string_view command, std::string_view object);
+// Whether the words of a failure begin with this store's name; and the failure with words that do.
+bool names_store(const base::Failure& failure, std::string_view store);
+base::Failure with_store(const base::Failure& failure, std::string_view store);
 // Of a BYE that nobody asked for: MRD-IMAP-019 when the server wants a pause, else MRD-IMAP-002.
 base::Failure failure_of_bye(const Reply& bye, std::string_view store);
 

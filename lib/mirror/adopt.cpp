@@ -156,12 +156,8 @@ Task<void> save_pairs(Pass& pass, FolderWork& folder, const Wanted& wanted, cons
     paired.insert(pair.source);
     result.stored.push_back(std::move(stored));
   }
-  for (const auto& [uid, intent] : wanted.intents) {
-    if (paired.contains(uid)) continue;
-    result.absent.push_back(intent.id);
-    if (folder.row.tried.contains(uid)) folder.row.tried_again.add(uid);
-    folder.row.tried.add(uid);
-  }
+  for (const auto& [uid, intent] : wanted.intents)
+    if (!paired.contains(uid)) result.absent.push_back(intent.id);
   pass.counts.adopted += result.stored.size();
   base::fault_point("adopt.save");
   co_await db::save_window(pass.world.pool, pass.fence, folder.key(), std::move(result));

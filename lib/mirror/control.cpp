@@ -36,10 +36,11 @@ Task<void> obey(World& world, Gate& gate, const std::vector<Wake*>& told, const 
 
 // What was done since is on the stores and not in the database: an administrator decides, and the first look
 // after the resume matches by content.
-Task<void> suspend_gone_back(World& world, const std::string& reason, const SiteMark& mark) {
+Task<void> suspend_gone_back(World& world, const std::string& reason, const SiteMark& mark,
+                             const db::SiteState& site) {
   log::error("site.went_back", "the database went back in time; suspended",
              {{"code", "MRD-DB-010"}, {"reason", reason}});
-  co_await db::force_suspended(world.pool, reason, base::Epoch{mark.epoch});
+  co_await db::force_suspended(world.pool, reason, base::Epoch{mark.epoch}, site.timeline);
 }
 
 Task<db::SiteState> beat(World& world, base::Epoch in_effect) {
@@ -71,7 +72,7 @@ Task<void> join_site(World& world) {
   auto site = co_await db::load_site(world.pool, settings.node);
   const auto reason = went_back(mark, site, settings.node);
   if (!reason.empty()) {
-    co_await suspend_gone_back(world, reason, mark);
+    co_await suspend_gone_back(world, reason, mark, site);
     site = co_await db::load_site(world.pool, settings.node);
   }
   co_await db::free_leases_of(world.pool, settings.node);
@@ -98,7 +99,7 @@ Task<void> control(World& world, Gate& gate, Wake& site_wake, std::vector<Wake*>
       ++seen.beat;
       const auto reason = went_back(seen, site, settings.node);
       if (!reason.empty()) {
-        co_await suspend_gone_back(world, reason, mark);
+        co_await suspend_gone_back(world, reason, mark, site);
         site = co_await beat(world, in_effect);
       }
       gate.set_beat(site.beat);

@@ -28,7 +28,9 @@ Task<void> read_back(Pass& pass, FolderWork& folder, WindowOutcome& outcome) {
   imap::FetchWhat what;
   what.date = what.size = true;
   std::vector<db::Quarantined> altered;
+  std::set<base::Uid> seen;
   const auto reply = co_await pass.target->fetch(uids, what, [&](const imap::MessageData& m) {
+    if (m.uid) seen.insert(*m.uid);
     if (!m.uid || !m.size || !m.date || !by_target.contains(*m.uid)) return;
     auto& s = *by_target[*m.uid];
     s.target_size = *m.size;
@@ -64,6 +66,10 @@ Task<void> read_back(Pass& pass, FolderWork& folder, WindowOutcome& outcome) {
   }
   pass.counts.quarantined += altered.size();
   co_await db::quarantine(pass.world.pool, pass.item.mailbox, std::move(altered));
+  // Answered with a UID under which there is nothing: a look decides what became of it.
+  for (auto& s : outcome.stored)
+    if (!seen.contains(s.target)) outcome.unresolved.push_back(s.intent);
+  std::erase_if(outcome.stored, [&](const auto& s) { return !seen.contains(s.target); });
 }
 
 Task<void> record(Pass& pass, FolderWork& folder, WindowOutcome& outcome) {
@@ -202,9 +208,11 @@ Task<void> copy_window(Pass& pass, FolderWork& folder, std::vector<plan::CopyIte
   const auto missing = co_await still_missing(pass, folder, outcome);
   if (!missing) co_return;
   if (outcome.refusal) raise_wide(*outcome.refusal, folder);
+  std::set<base::Uid> settled;
+  for (const auto& one : outcome.stored) settled.insert(one.intent.source);
   for (const auto& intent : outcome.unresolved)
-    if (!missing->contains(intent.source))
-      std::erase_if(items, [&](const auto& item) { return item.source == intent.source; });
+    if (!missing->contains(intent.source)) settled.insert(intent.source);
+  std::erase_if(items, [&](const auto& item) { return settled.contains(item.source); });
   co_await send_apart(pass, folder, std::move(items));
 }
 

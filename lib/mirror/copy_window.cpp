@@ -54,8 +54,10 @@ class Relay final : public imap::BodySink {
     co_await release();
     base::fault_point("append.begin");
     found->length = length;
+    found->begun = true;
     refusal = co_await append_.begin(plan::storable(found->flags, folder_.keeps), found->date, length);
     if (refusal) {
+      found->begun = false;
       if (!append_.multi()) refusals[uid] = *refusal;
       co_return;
     }
@@ -193,6 +195,18 @@ Task<WindowOutcome> run_window(Pass& pass, FolderWork& folder, std::vector<db::I
   co_return outcome;
 }
 
+// Where the target ended the session, it did so at one of those that were begun; where the source did, at one
+// it was asked for.
+Task<void> count_lost_sends(Pass& pass, const std::vector<db::Intent>& intents, const Failure& failure) {
+  const bool by_target = imap::names_store(failure, pass.target.store().record.name);
+  std::vector<base::IntentId> lost, never_begun;
+  for (const auto& intent : intents) {
+    if (base::raw(intent.id) == 0) continue;
+    (intent.begun || !by_target ? lost : never_begun).push_back(intent.id);
+  }
+  co_await db::save_lost_sends(pass.world.pool, pass.fence, std::move(lost), std::move(never_begun));
+}
+
 }  // namespace
 
 Task<WindowOutcome> send_window(Pass& pass, FolderWork& folder, std::vector<plan::CopyItem> items,
@@ -201,12 +215,12 @@ Task<WindowOutcome> send_window(Pass& pass, FolderWork& folder, std::vector<plan
   const auto executor = co_await net::asio::this_coro::executor;
   net::TaskGroup commit(executor);
   std::exception_ptr error;
-  bool keep_intents = false;
+  std::optional<Failure> lost;
   try {
     co_return co_await run_window(pass, folder, intents, allow_multi, commit);
   } catch (const base::Failed& failed) {
     // Its intents tell the next pass what was tried: they are not recalled.
-    keep_intents = ends_session(failed.failure());
+    if (ends_session(failed.failure())) lost = failed.failure();
     error = std::current_exception();
   } catch (...) {
     error = std::current_exception();
@@ -215,9 +229,10 @@ Task<WindowOutcome> send_window(Pass& pass, FolderWork& folder, std::vector<plan
   pass.target.drop();
   // A cancelled coroutine could wait for nothing any more.
   co_await net::asio::this_coro::reset_cancellation_state(net::asio::disable_cancellation());
-  if (!keep_intents) commit.cancel();
+  if (!lost) commit.cancel();
   try {
     co_await commit.join();
+    if (lost) co_await count_lost_sends(pass, intents, *lost);
   } catch (const base::Failed&) {
     // the first error is the one to tell
   }

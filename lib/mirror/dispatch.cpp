@@ -18,11 +18,9 @@ namespace {
 
 namespace log = base::log;
 
-constexpr Seconds k_longest_pause = std::chrono::hours(24);  // that a server's words can make us wait
-
 Seconds probe_pause(const Settings& settings, const Failure& failure) {
   const bool refused = failure.retry() == base::Retry::never;
-  return refused ? settings.probe_refused : settings.probe_first;
+  return std::max(refused ? settings.probe_refused : settings.probe_first, asked_pause(failure));
 }
 
 std::string run_detail(const PassCounts& c) {
@@ -88,41 +86,47 @@ std::vector<base::StoreId> blamed(World& world, const db::WorkItem& item, const 
   std::vector<base::StoreId> all{item.source_store, item.target_store}, named;
   for (const auto id : all) {
     const auto store = world.book.store(id);
-    const std::string_view words = failure.detail();
-    if (!store || !words.starts_with(store->record.name)) continue;
-    const auto rest = words.substr(store->record.name.size());
-    if (rest.starts_with(':') || rest.starts_with(' ')) named.push_back(id);
+    if (store && imap::names_store(failure, store->record.name)) named.push_back(id);
   }
   return named.empty() ? all : named;
 }
 
-// The server ended an open session, or wanted a pause: the store's trouble, or that of one message or mailbox
-// alone, at which it does so each time.
-bool of_a_session(const Failure& failure) {
-  return ends_session(failure) || failure.code() == "MRD-IMAP-019" || failure.code() == "MRD-IMAP-020" ||
-         failure.code() == "MRD-IMAP-024";
+// Nobody gets as far as to say anything: asking once more would tell nothing new.
+bool is_of_the_line(const Failure& failure) {
+  const auto code = failure.code();
+  return code == "MRD-NET-001" || code == "MRD-NET-004" || code == "MRD-NET-005" || code == "MRD-NET-006" ||
+         code == "MRD-IMAP-009" || code == "MRD-IMAP-035";
 }
 
-Task<bool> stores_let_in(World& world, const db::WorkItem& item, const Failure& failure) {
-  for (const auto id : blamed(world, item, failure)) {
+// Whose trouble a failure is: the stores that are down now, or, without any, the mailbox's alone.
+struct Trouble {
+  Failure failure;
+  std::vector<base::StoreId> stores;
+};
+
+// A server that ends a session, wants a pause or is not available may do so for all, or for one message or
+// mailbox each time. While the stores let others in, the mailbox alone waits, longer each time.
+Task<Trouble> whose_trouble(World& world, const db::WorkItem& item, Failure failure) {
+  Trouble trouble{failure, {}};
+  if (failure.scope() != base::Scope::store) co_return trouble;
+  const auto maybe = blamed(world, item, failure);
+  for (const auto id : maybe) {
     const auto store = world.book.store(id);
-    if (!store || world.sessions.is_down(id)) co_return false;
-    if (co_await world.sessions.probe(store)) co_return false;
+    if (!store || failure.retry() != base::Retry::later || is_of_the_line(failure) ||
+        world.sessions.is_down(id))
+      trouble.stores.push_back(id);
+    else if (co_await world.sessions.probe(store, item.mailbox))
+      trouble.stores.push_back(id);
   }
-  co_return true;
+  if (trouble.stores.empty())
+    trouble.failure = Failure(failure.code(), base::Scope::mailbox, base::Retry::later, failure.detail());
+  co_return trouble;
 }
 
-// While the stores let others in, it is the mailbox's trouble: it waits, longer each time.
-Task<Failure> whose_trouble(World& world, const db::WorkItem& item, Failure failure) {
-  if (failure.scope() != base::Scope::store || !of_a_session(failure)) co_return failure;
-  if (!co_await stores_let_in(world, item, failure)) co_return failure;
-  co_return Failure(failure.code(), base::Scope::mailbox, base::Retry::later, failure.detail());
-}
-
-Task<void> store_trouble(World& world, const db::WorkItem& item, const Failure& failure) {
-  for (const auto id : blamed(world, item, failure)) {
+Task<void> store_trouble(World& world, const Trouble& trouble) {
+  for (const auto id : trouble.stores) {
     world.sessions.set_down(id, true);
-    co_await db::store_down(world.pool, id, failure, probe_pause(world.settings, failure));
+    co_await db::store_down(world.pool, id, trouble.failure, probe_pause(world.settings, trouble.failure));
   }
   world.sessions.close_idle(true);
 }
@@ -132,11 +136,9 @@ void set_retry(db::WorkEnd& end, const Settings& settings) {
   end.retry_in = settings.retry_first;
   end.retry_longest = settings.retry_longest;
   if (!end.failure) return;
-  const auto asked = imap::suggested_backoff(end.failure->detail());
-  if (!asked) return;
-  const auto pause = std::min(std::chrono::ceil<Seconds>(*asked), k_longest_pause);
-  end.retry_in = std::max(end.retry_in, pause);
-  end.retry_longest = std::max(end.retry_longest, pause);
+  const auto asked = asked_pause(*end.failure);
+  end.retry_in = std::max(end.retry_in, asked);
+  end.retry_longest = std::max(end.retry_longest, asked);
 }
 
 // What is not the mailbox's fault and would be met again at once by the next pass all the same (a statement
@@ -146,17 +148,19 @@ bool comes_again(const Failure& failure) {
          failure.code() == "MRD-BASE-002";
 }
 
-Task<void> end_with_failure(World& world, db::WorkItem item, Failure failure) {
+Task<void> end_with_failure(World& world, db::WorkItem item, Trouble trouble) {
+  const Failure& failure = trouble.failure;
   log::warning("pass.failed", "a mailbox could not be made equal",
                {{"mailbox", item.name}, {"code", std::string(failure.code())}, {"err", failure.detail()}});
-  const bool of_store = failure.scope() == base::Scope::store;
   const bool of_process = failure.scope() == base::Scope::process && !comes_again(failure);
-  if (of_store) co_await store_trouble(world, item, failure);
+  if (!trouble.stores.empty()) co_await store_trouble(world, trouble);
   db::WorkEnd end;
   end.item = item;
-  end.postponed = of_store || of_process || failure.code() == "MRD-MIR-006";
-  if (!end.postponed) co_await end_run_share(world, item, false, "{}");
-  end.failure = std::move(failure);
+  end.postponed = !trouble.stores.empty() || of_process || failure.code() == "MRD-MIR-006";
+  // What a pause or another connection mends does not end the mailbox's share of a run.
+  const bool passing = ends_session(failure) || failure.code() == "MRD-IMAP-019";
+  if (!end.postponed && !passing) co_await end_run_share(world, item, false, "{}");
+  end.failure = failure;
   set_retry(end, world.settings);
   co_await db::finish_work(world.pool, std::move(end));
 }
@@ -199,36 +203,40 @@ Task<void> end_with_result(World& world, db::WorkItem item, PassResult result) {
 // Cancelled (suspend, shutdown): the lease is given back, so that whoever comes next need not wait for it to
 // run out.
 Task<void> let_go(World& world, db::WorkItem item) {
-  co_await net::asio::this_coro::reset_cancellation_state(net::asio::disable_cancellation());
   db::WorkEnd end;
   end.item = std::move(item);
   end.postponed = true;
   co_await db::finish_work(world.pool, std::move(end));
 }
 
+Task<std::optional<Failure>> pass_or_failure(World& world, const db::WorkItem& item, PassResult& result) {
+  try {
+    result = co_await pass_with_fresh_sessions(world, item);
+    co_return std::nullopt;
+  } catch (const base::Failed& failed) {
+    co_return failed.failure();
+  }
+}
+
 Task<void> work_on(World& world, Gate& gate, Wake& wake, db::WorkItem item) {
   const Inside inside(gate);
-  std::optional<Failure> failure;
+  std::optional<Trouble> trouble;
   std::exception_ptr cancelled;
   PassResult result;
   try {
-    result = co_await pass_with_fresh_sessions(world, item);
-  } catch (const base::Failed& failed) {
-    failure = failed.failure();
+    const auto failure = co_await pass_or_failure(world, item, result);
+    if (failure) trouble = co_await whose_trouble(world, item, *failure);
   } catch (const boost::system::system_error&) {
     cancelled = std::current_exception();
   }
-  if (failure) try {
-      failure = co_await whose_trouble(world, item, *failure);
-    } catch (const boost::system::system_error&) {
-      cancelled = std::current_exception();
-    }
   if (cancelled) {
+    // A cancelled coroutine could wait for nothing any more.
+    co_await net::asio::this_coro::reset_cancellation_state(net::asio::disable_cancellation());
     co_await let_go(world, std::move(item));
     std::rethrow_exception(cancelled);
   }
-  if (failure)
-    co_await end_with_failure(world, std::move(item), std::move(*failure));
+  if (trouble)
+    co_await end_with_failure(world, std::move(item), std::move(*trouble));
   else
     co_await end_with_result(world, std::move(item), std::move(result));
   wake.signal();
@@ -275,8 +283,15 @@ Task<void> work_on_guarded(World& world, Gate& gate, Wake& wake, db::WorkItem it
 
 bool ends_session(const Failure& failure) {
   const auto code = failure.code();
-  return code == "MRD-NET-003" || code == "MRD-IMAP-001" || code == "MRD-IMAP-002" ||
-         code == "MRD-IMAP-005" || code == "MRD-IMAP-007";
+  return code == "MRD-NET-002" || code == "MRD-NET-003" || code == "MRD-IMAP-001" || code == "MRD-IMAP-002" ||
+         code == "MRD-IMAP-005" || code == "MRD-IMAP-006";
+}
+
+Seconds asked_pause(const Failure& failure) {
+  constexpr Seconds k_longest = std::chrono::hours(24);
+  if (failure.code() != "MRD-IMAP-019") return Seconds(0);
+  const auto asked = imap::suggested_backoff(failure.detail());
+  return asked ? std::min(std::chrono::ceil<Seconds>(*asked), k_longest) : Seconds(0);
 }
 
 Task<void> dispatch(World& world, Gate& gate, Wake& wake) {

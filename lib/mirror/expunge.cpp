@@ -50,7 +50,7 @@ Task<std::optional<base::UidSet>> expunge_from(Pass& pass, FolderWork& folder, c
   base::fault_point("expunge.done");
   if (!reply.ok()) {
     folder.trouble = true;
-    pass.note(imap::failure_of(reply, "EXPUNGE", folder.row.target_name));
+    pass.note_refusal(imap::failure_of(reply, "EXPUNGE", folder.row.target_name));
     co_return std::nullopt;
   }
   folder.forget_target_status();

@@ -59,20 +59,19 @@ std::vector<db::Quarantined> not_kept(const FolderWork& folder, const std::vecto
   return rows;
 }
 
-base::FlagSet without(base::FlagSet flags, const base::FlagSet& words) {
-  for (const auto& word : words.words()) flags.remove(word);
-  return flags;
-}
-
-// What differs in nothing but words that the target did not keep, and which wait, is not set again in each
-// look.
+// What differs in nothing but words that are wanted, and wait because the target did not keep them, is not
+// set again in each look.
 void leave_out_waiting(const FolderWork& folder, std::vector<plan::FlagFix>& fixes, const LostFlags& lost) {
   std::erase_if(fixes, [&](const plan::FlagFix& fix) {
     const auto found = lost.find(fix.source);
     if (found == lost.end()) return false;
-    const auto& waiting = found->second.waiting;
-    return without(plan::storable(fix.wanted, folder.keeps), waiting) ==
-           without(plan::storable(fix.before, folder.keeps), waiting);
+    const auto wanted = plan::storable(fix.wanted, folder.keeps);
+    const auto waits = [&](const std::string& word) {
+      return fix.before.contains(word) || found->second.waiting.contains(word);
+    };
+    const auto stays = [&](const std::string& word) { return wanted.contains(word); };
+    return std::all_of(wanted.words().begin(), wanted.words().end(), waits) &&
+           std::all_of(fix.before.words().begin(), fix.before.words().end(), stays);
   });
 }
 
@@ -82,20 +81,33 @@ std::set<base::Uid> sources_of(const std::vector<plan::FlagFix>& fixes) {
   return sources;
 }
 
-// Nothing waits any more of messages whose flags are as they should be: what was set was kept, or a complete
-// compare saw no difference. differing: by the plan; refused: of what was set, what is missing.
-Task<void> release_settled(Pass& pass, const FolderWork& folder, const LostFlags& lost,
-                           const std::set<base::Uid>& differing, const std::set<base::Uid>& set,
-                           const std::vector<db::Quarantined>& refused) {
-  const bool all_seen = folder.source_view.complete && folder.target_view.complete;
-  std::set<base::Uid> missing;
-  for (const auto& row : refused) missing.insert(row.source);
-  std::vector<base::Uid> over;
-  for (const auto& [uid, flags] : lost)
-    if (set.contains(uid) ? !missing.contains(uid) : all_seen && !differing.contains(uid))
-      over.push_back(uid);
-  co_await db::release_quarantine(pass.world.pool, pass.item.mailbox, folder.row.source_name, "flag",
-                                  folder.row.source_uidvalidity, std::move(over));
+// Words that wait for nothing any more: the target has them now, or nobody wants them there.
+Task<void> release_words(Pass& pass, const FolderWork& folder, const LostFlags& lost,
+                         const std::vector<plan::FlagFix>& set,
+                         const std::map<base::Uid, base::FlagSet>& has) {
+  std::vector<db::LostFlag> over;
+  for (const auto& fix : set) {
+    const auto waiting = lost.find(fix.source);
+    const auto found = has.find(fix.target);
+    if (waiting == lost.end() || found == has.end()) continue;
+    for (const auto& word : waiting->second.all.words())
+      if (found->second.contains(word) || !fix.wanted.contains(word)) over.push_back({fix.source, word});
+  }
+  co_await db::release_flags(pass.world.pool, folder.key(), std::move(over));
+}
+
+// A complete compare saw no difference in the flags of these messages. What was copied in this pass was not
+// compared yet. differing: by the plan.
+Task<void> release_equal(Pass& pass, const FolderWork& folder, const LostFlags& lost,
+                         const std::set<base::Uid>& differing) {
+  if (lost.empty() || !folder.source_view.complete || !folder.target_view.complete) co_return;
+  std::vector<db::LostFlag> over;
+  for (const auto& row : folder.rows) {
+    const auto found = lost.find(row.source);
+    if (found == lost.end() || differing.contains(row.source)) continue;
+    for (const auto& word : found->second.all.words()) over.push_back({row.source, word});
+  }
+  co_await db::release_flags(pass.world.pool, folder.key(), std::move(over));
 }
 
 // What the target says beforehand that it stores none of (PERMANENTFLAGS): told once for the folder, not for
@@ -111,8 +123,7 @@ Task<void> tell_unstorable(Pass& pass, const FolderWork& folder) {
   }
   const bool all_seen = pass.full && folder.source_view.complete && !folder.rows.empty();
   if (left_out.words().empty() && all_seen)
-    co_await db::release_quarantine(pass.world.pool, pass.item.mailbox, folder.row.source_name, "flag", {},
-                                    {base::Uid{}});
+    co_await db::release_quarantine(pass.world.pool, folder.row.id, "flag", {}, {base::Uid{}});
   std::vector<db::Quarantined> rows;
   for (const auto& word : left_out.words()) {
     db::Quarantined row;
@@ -163,7 +174,7 @@ Task<void> store_groups(Pass& pass, FolderWork& folder, std::vector<imap::FlagCh
         }
       }
       folder.trouble = true;
-      pass.note(std::move(failure));
+      pass.note_refusal(std::move(failure));
     }
   }
   if (!again.empty()) co_await store_groups(pass, folder, std::move(again), nullptr);
@@ -184,10 +195,8 @@ Task<void> apply_flags(Pass& pass, FolderWork& folder) {
   const auto lost = co_await db::lost_flags(pass.world.pool, folder.key());
   const auto differing = sources_of(fixes);
   leave_out_waiting(folder, fixes, lost);
-  if (fixes.empty()) {
-    co_await release_settled(pass, folder, lost, differing, {}, {});
-    co_return;
-  }
+  co_await release_equal(pass, folder, lost, differing);
+  if (fixes.empty()) co_return;
   const auto step =
       co_await pass.open_step(folder.row.id, "flags", fmt::format("{{\"messages\": {}}}", fixes.size()));
   base::fault_point("flags.step");
@@ -199,16 +208,20 @@ Task<void> apply_flags(Pass& pass, FolderWork& folder) {
     changes.push_back(std::move(change));
   }
   const auto known = known_words(fixes);
-  folder.forget_target_status();
   co_await store_groups(pass, folder, std::move(changes), &known);
   base::fault_point("flags.stored");
   const auto has = co_await flags_on_target(pass, fixes);
-  const auto set = sources_of(fixes);
   auto refused = not_kept(folder, fixes, has);
+  co_await release_words(pass, folder, lost, fixes, has);
   std::vector<db::FlagResult> results;
-  for (auto& fix : fixes)
-    if (has.contains(fix.target))
-      results.push_back({fix.source, fix.target, std::move(fix.before), std::move(fix.wanted), fix.drift});
+  for (auto& fix : fixes) {
+    const auto found = has.find(fix.target);
+    if (found == has.end() ||
+        plan::storable(found->second, folder.keeps) == plan::storable(fix.before, folder.keeps))
+      continue;  // gone meanwhile, or nothing of it was kept: no change, and no history of one
+    results.push_back({fix.source, fix.target, std::move(fix.before), std::move(fix.wanted), fix.drift});
+  }
+  if (!results.empty()) folder.forget_target_status();
   pass.counts.flags += results.size();
   if (folder.trouble) {
     co_await db::close_step(pass.world.pool, step);
@@ -217,7 +230,6 @@ Task<void> apply_flags(Pass& pass, FolderWork& folder) {
   co_await db::save_flag_results(pass.world.pool, pass.fence, folder.key(), step, folder.row.target_name,
                                  std::move(results));
   pass.counts.quarantined += refused.size();
-  co_await release_settled(pass, folder, lost, differing, set, refused);
   co_await db::quarantine(pass.world.pool, pass.item.mailbox, std::move(refused));
 }
 

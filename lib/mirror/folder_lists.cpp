@@ -126,13 +126,14 @@ FolderWork fresh_work(const Pass& pass, const plan::ListedFolder& folder) {
   return work;
 }
 
-// Whoever made or removed them.
-Task<void> release_settled(Pass& pass) {
-  std::vector<std::string> on_target;
+// Whoever made or removed them, or took them out of scope.
+Task<void> release_settled(Pass& pass, const std::vector<plan::ListedFolder>& in_scope) {
+  std::vector<std::string> on_source, on_target;
+  for (const auto& folder : in_scope) on_source.push_back(folder.name);
   for (const auto& folder : pass.on_target)
     if (folder.selectable) on_target.push_back(folder.name);
-  co_await db::release_settled_folders(pass.world.pool, pass.item.mailbox,
-                                       {pass.listed.begin(), pass.listed.end()}, std::move(on_target));
+  co_await db::release_settled_folders(pass.world.pool, pass.item.mailbox, std::move(on_source),
+                                       std::move(on_target));
 }
 
 void remember_status(Pass& pass, const std::vector<imap::Folder>& source,
@@ -287,7 +288,7 @@ Task<void> gather_folders(Pass& pass) {
     pass.counts.folders_created += missing.size();
   else
     co_await create_on_target(pass, std::move(missing));
-  if (pass.full && !pass.dry_run) co_await release_settled(pass);
+  if (pass.full && !pass.dry_run) co_await release_settled(pass, in_scope);
 }
 
 }  // namespace mirror::engine

@@ -49,7 +49,7 @@ Task<bool> holds_its_messages(Pass& pass, const db::FolderRecord& record, std::s
     (same ? agree : differ) += 1;
   });
   if (!reply.ok()) {
-    pass.note(imap::failure_of(reply, "FETCH", name));
+    pass.note_refusal(imap::failure_of(reply, "FETCH", name));
     pass.away.insert(record.target_name);
   }
   co_return reply.ok() && agree > 0 && differ == 0;

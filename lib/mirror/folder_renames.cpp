@@ -134,7 +134,7 @@ Task<std::vector<FolderPair>> settle_renames(Pass& pass, plan::FolderPlan& plan,
         pass, moves.steps, confirmed.empty() ? base::FolderId{} : confirmed.front().record.id);
     if (refused && give_up_rename(plan, confirmed, *refused)) continue;
     if (refused) {
-      pass.note(imap::failure_of(refused->reply, "RENAME", refused->step.from));
+      pass.note_refusal(imap::failure_of(refused->reply, "RENAME", refused->step.from));
       leave_as_they_are(pass, plan);
       break;
     }

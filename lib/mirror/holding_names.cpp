@@ -60,7 +60,7 @@ Task<void> give_back(Pass& pass, const db::FolderRecord& record, plan::RenameSte
     move_on_target(pass, back);
     co_return;
   }
-  pass.note(imap::failure_of(reply, "RENAME", back.from));
+  pass.note_refusal(imap::failure_of(reply, "RENAME", back.from));
   pass.away.insert(record.target_name);
 }
 

@@ -26,18 +26,19 @@ bool is_refused(const base::Failure& failure) {
 }
 
 net::Task<Opened> open_or_refusal(imap::Access access, std::string owner, base::SecretText password) {
+  const std::string store = access.store;
   try {
     co_return co_await imap::Session::open(std::move(access), std::move(owner), std::move(password));
   } catch (const base::Failed& failed) {
-    if (!is_closed(failed.failure())) throw;
-    co_return Opened(failed.failure());
+    const auto failure = imap::with_store(failed.failure(), store);
+    if (!is_closed(failure)) throw base::Failed(failure);
+    co_return Opened(failure);
   }
 }
 
 // The words name the store: who reads them must know which one to leave alone.
 base::Failure of_the_store(const Store& store, const base::Failure& failure) {
-  const std::string name = store.record.name + ": ";
-  const auto detail = failure.detail().starts_with(name) ? failure.detail() : name + failure.detail();
+  const auto detail = imap::with_store(failure, store.record.name).detail();
   return is_closed(failure) ? base::Failure("MRD-IMAP-035", detail)
                             : base::Failure("MRD-IMAP-010", base::Scope::store, base::Retry::never, detail);
 }
@@ -88,8 +89,9 @@ net::Task<Opened> Sessions::log_in(std::string purpose, std::shared_ptr<const St
   co_return session;
 }
 
-net::Task<std::optional<base::Failure>> Sessions::probe(std::shared_ptr<const Store> store) {
-  const auto witness = co_await db::probe_mailbox(pool_, store->record.id);
+net::Task<std::optional<base::Failure>> Sessions::probe(std::shared_ptr<const Store> store,
+                                                        base::MailboxId last) {
+  const auto witness = co_await db::probe_mailbox(pool_, store->record.id, last);
   if (!witness) co_return std::nullopt;
   // What an owner's own password was told before says nothing of the store now.
   if (has_own_passwords(*store)) own_logins_[{store->record.id, witness->owner}].refused_until.reset();

@@ -132,7 +132,8 @@ Task<void> start_memory(Pass& pass, FolderWork& folder, bool forget_all) {
   row.witness = {};
   row.memory = folder.target_view.exists == 0;  // an empty target has nothing that could be unknown
   row.mapped = row.foreign = row.unknown = row.open_intents = 0;
-  row.extra_uids = row.quarantined = row.due = row.held = row.released = row.orphans = {};
+  row.extra_uids = row.quarantined = row.due = row.held = row.released = row.orphans = row.tried =
+      row.tried_again = {};
   co_await db::set_target_identity(pass.world.pool, pass.fence, row.id, row.source_uidvalidity,
                                    row.target_uidvalidity, row.memory);
   if (first_contact || forget_all || !same_target) co_return;

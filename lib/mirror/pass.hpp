@@ -121,6 +121,11 @@ struct Pass {
   void note(Failure failure) {
     if (!soft_failure) soft_failure = std::move(failure);
   }
+  // ... of a command that was refused. Throws what concerns the whole store: nothing more is asked of it.
+  void note_refusal(Failure failure) {
+    if (failure.scope() == base::Scope::store) throw base::Failed(std::move(failure));
+    note(std::move(failure));
+  }
 };
 
 // The steps, in the order of a pass; each in a source of its own.
@@ -172,8 +177,10 @@ Task<void> apply_removals(Pass& pass);
 // foreign.cpp: the policy "remove"
 Task<void> remove_foreign(Pass& pass);
 
-// dispatch.cpp: a server, or the line to it, ended an open session.
+// dispatch.cpp: a server, or the line to it, ended an open session, or made it of no use; and the pause that
+// a server wants before it is asked again, 0 without one.
 bool ends_session(const Failure& failure);
+Seconds asked_pause(const Failure& failure);
 
 std::string status_text(const std::optional<imap::FolderStatus>& status);
 

@@ -86,10 +86,10 @@ Task<void> sync_folder(Pass& pass, FolderWork& folder) {
   if (pass.counts.adopted != adopted_before && !pass.dry_run && !co_await look_at(pass, folder, true))
     co_return;
   if (!folder.plan.released.empty() && !pass.dry_run) {
-    co_await db::release_quarantine(pass.world.pool, pass.item.mailbox, folder.row.source_name, "message",
-                                    folder.row.source_uidvalidity, folder.plan.released);
-    co_await db::release_quarantine(pass.world.pool, pass.item.mailbox, folder.row.source_name, "not_kept",
-                                    folder.row.source_uidvalidity, folder.plan.released);
+    co_await db::release_quarantine(pass.world.pool, folder.row.id, "message", folder.row.source_uidvalidity,
+                                    folder.plan.released);
+    co_await db::release_quarantine(pass.world.pool, folder.row.id, "not_kept", folder.row.source_uidvalidity,
+                                    folder.plan.released);
   }
   co_await copy_messages(pass, folder);
   co_await apply_flags(pass, folder);
@@ -134,8 +134,7 @@ Task<void> save_checkpoints(Pass& pass, bool settled) {
   for (const auto& folder : pass.folders)
     if (folder.looked && !folder.trouble) checkpoints.push_back(checkpoint_of(folder));
   base::fault_point("checkpoint");
-  const bool went_well = settled && !pass.soft_failure && !pass.again;
-  co_await db::save_checkpoints(pass.world.pool, pass.fence, std::move(checkpoints), went_well);
+  co_await db::save_checkpoints(pass.world.pool, pass.fence, std::move(checkpoints), settled);
 }
 
 Task<Borrowed> borrow(World& world, base::StoreId store, std::string owner) {

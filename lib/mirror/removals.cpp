@@ -71,8 +71,8 @@ Task<void> hold_rest(Pass& pass, std::vector<Doomed>& doomed, db::Hold hold) {
 }
 
 // Nobody can delete INBOX (RFC 9051 6.3.5): when it has another UIDVALIDITY, the storage is another one, or
-// the whole server, and nothing goes unasked until a pass went well. (After a RENAME of INBOX, too, what goes
-// beside it.)
+// the whole server, and nothing goes unasked, in the pass that finds it and until one came to its end. (After
+// a RENAME of INBOX, too, what goes beside it.)
 bool inbox_is_another(const Pass& pass) {
   for (const auto& folder : pass.folders) {
     if (!plan::is_inbox(folder.row.source_name)) continue;

@@ -87,7 +87,8 @@ Task<void> probe_stores(World& world, Gate& gate, Wake& work) {
         work.signal();
         continue;
       }
-      const auto pause = probe->second.backoff.next();
+      const auto pause =
+          std::max(probe->second.backoff.next(), std::chrono::duration_cast<Millis>(asked_pause(*failure)));
       probe->second.due = world.clock.now() + pause;
       co_await db::store_down(world.pool, record.id, *failure, std::chrono::duration_cast<Seconds>(pause));
     }

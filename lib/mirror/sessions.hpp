@@ -56,8 +56,9 @@ class Sessions {
   net::Task<base::Result<std::unique_ptr<imap::Session>>> open(std::shared_ptr<const Store> store,
                                                                std::string owner);
   // Whether the store lets anybody in, asked with the mailbox compared last; nothing when it does, or when it
-  // has no mailbox yet. What is refused counts for the store.
-  net::Task<std::optional<base::Failure>> probe(std::shared_ptr<const Store> store);
+  // has no mailbox yet. What is refused counts for the store. last: not with this one while there is another.
+  net::Task<std::optional<base::Failure>> probe(std::shared_ptr<const Store> store,
+                                                base::MailboxId last = {});
   void close_idle(bool all) noexcept;  // those idle too long, or all
 
   // The next borrow for this owner opens a fresh connection: what a long-lived one sees may be stale.

@@ -29,7 +29,8 @@ std::string went_back(const SiteMark& mark, const db::SiteState& site, const std
       mark.system_identifier != site.system_identifier)
     return "MRD-DB-010: this is another database cluster than before";
   // Lost or not, what the primary had committed last is not known of one that was promoted (law 9).
-  if (mark.timeline != 0 && site.timeline != 0 && mark.timeline != site.timeline)
+  const bool told = site.told_timeline == site.timeline && base::raw(site.epoch) > mark.epoch;
+  if (mark.timeline != 0 && site.timeline != 0 && mark.timeline != site.timeline && !told)
     return fmt::format(
         "MRD-DB-010: this is another timeline than before ({}, was {}): a standby was promoted, or a backup "
         "restored",

@@ -48,7 +48,7 @@ Task<void> settle_subscriptions(Pass& pass) {
           {change.subscribe ? "folder.subscribed" : "folder.unsubscribed", change.target_name, "", ""});
       ++pass.counts.subscriptions;
     } else if (!pass.subscriptions.contains(change.target_name)) {
-      pass.note(imap::failure_of(reply, "SUBSCRIBE", change.target_name));
+      pass.note_refusal(imap::failure_of(reply, "SUBSCRIBE", change.target_name));
     }  // else: some servers refuse to subscribe a name that has no folder; nothing is lost by that
   }
   co_await db::save_folder_changes(pass.world.pool, pass.fence, step, std::move(done));

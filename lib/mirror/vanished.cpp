@@ -81,7 +81,7 @@ Task<bool> delete_folder(Pass& pass, const db::FolderRecord& record) {
   if (!reply.ok() && reply.code != "NONEXISTENT") {
     co_await give_name_back(pass, name, record.target_name);
     co_await db::close_step(pass.world.pool, step);
-    pass.note(imap::failure_of(reply, "DELETE", record.target_name));
+    pass.note_refusal(imap::failure_of(reply, "DELETE", record.target_name));
     co_return false;
   }
   // The subscription is not ours to drop: it may outlive the folder on production, too.

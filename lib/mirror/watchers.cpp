@@ -41,6 +41,7 @@ Task<void> keep_watching(World& world, Heard& heard, db::WatchedMailbox mailbox)
     const auto born = world.clock.now();
     std::string error = "unknown store";
     std::optional<Failure> trouble;
+    Seconds asked{0};
     bool renewed = false;
     if (store) try {
         co_await watch_mailbox(world, heard, mailbox, store);
@@ -48,6 +49,7 @@ Task<void> keep_watching(World& world, Heard& heard, db::WatchedMailbox mailbox)
       } catch (const base::Failed& failed) {
         if (failed.failure().scope() == base::Scope::process) throw;
         error = failed.failure().text();
+        asked = asked_pause(failed.failure());
         if (of_the_store(failed.failure())) trouble = failed.failure();
       }
     if (renewed) {
@@ -58,7 +60,7 @@ Task<void> keep_watching(World& world, Heard& heard, db::WatchedMailbox mailbox)
     heard.count(mailbox.source, "gap", false);
     if (world.clock.now() - born > k_longest) backoff.reset();
     log::debug("watch.lost", "a watch connection ended", {{"mailbox", mailbox.name}, {"err", error}});
-    co_await net::sleep_for(backoff.next());
+    co_await net::sleep_for(std::max(backoff.next(), std::chrono::duration_cast<Millis>(asked)));
   }
 }
 

@@ -14,7 +14,7 @@ from lab.lab import Lab
 from lab.mirrord import Mirror, build_folder
 from lab.process import wait_until
 from lab.trouble import (APPEND, OWNER, accept_altered, appends_in, body, change, codes, deposit, dr_does, expunge, flags_of, next_uid,
-                         no_problem_left, on_dr, production_does, retry_refused, sent, sent_in, told, undisturbed, well_again)
+                         no_problem_left, on_dr, production_does, retry_refused, sent, sent_in, state_of, told, uidvalidity, undisturbed, well_again)
 
 cases = Cases()
 THROTTLED = "Request is throttled. Suggested Backoff Time: 3000 milliseconds"
@@ -24,7 +24,7 @@ DEADLY = 70_000  # octets of the message that no server can stand
 @cases.add
 def the_first_copy(mirror):
     deposit(mirror, "first", "twin", "twin")
-    mirror.configure()
+    mirror.configure(link="guard_percent = 100\n")  # these tests empty mailboxes by half
     mirror.wait_equal(60)
 
 
@@ -49,6 +49,56 @@ throttled("no", {"answer": f"NO {THROTTLED}"})
 throttled("bye", {"say": [f"* BYE {THROTTLED}"], "close": True})
 
 
+OTHER = "1002"
+LOGIN_OF_OWNER = r"AUTHENTICATE PLAIN MTAwMQ"  # base64 of the owner it acts for
+
+
+def no_login_for_one(name, words):
+    """The other owners' sessions are let in all the while, whoever was compared last."""
+    def case(mirror):
+        undisturbed(mirror)
+        dr_does(mirror, {"at": "client", "line": LOGIN_OF_OWNER, "answer": f"NO {words}"})
+        mirror.restart()
+        deposit(mirror, f"no login {name}")
+        mailbox = lambda: [row["code"] for row in mirror.status()["problems"] if row["kind"] == "mailbox"]  # noqa: E731
+        wait_until(mailbox, "the mailbox to be told", 30.0, 0.1)
+        tried = mirror.lab.dr_relay.totals()["totals"].get("AUTHENTICATE", 0)
+        with mirror.store("production").connect(OTHER) as client:
+            client.append("INBOX", [(body(f"beside {name}"), [], None)])
+        end = time.monotonic() + 5.0
+        while time.monotonic() < end:
+            assert not [row for row in mirror.status()["problems"] if row["kind"] == "store"], mirror.status()["problems"]
+            time.sleep(0.1)
+        wait_until(lambda: not mirror.differences([OTHER]), "the other mailbox to be equal", 10.0, 0.2)
+        assert mirror.lab.dr_relay.totals()["totals"]["AUTHENTICATE"] - tried <= 12
+        well_again(mirror)
+        no_problem_left(mirror)
+    case.__name__ = f"a_server_that_lets_one_owner_not_in_{name}"
+    cases.add(case)
+
+
+no_login_for_one("as_it_is_not_available", "[UNAVAILABLE] Temporary authentication failure.")
+no_login_for_one("as_it_throttles_him", THROTTLED)
+
+
+@cases.add
+def an_append_that_is_answered_with_a_uid_and_kept_nowhere_waits(mirror):
+    """OK with APPENDUID, the UID being the one that the next message gets."""
+    undisturbed(mirror)
+    there, first = on_dr(mirror), next_uid(mirror)
+    number = uidvalidity(mirror, "INBOX")
+    dr_does(mirror, {"at": "client", "line": APPEND, "answer": f"OK [APPENDUID {number} {first}] Append completed."})
+    before = sent(mirror, "APPEND")
+    deposit(mirror, "kept nowhere")
+    told(mirror, "MRD-MIR-003")
+    wait_until(lambda: [row for row in mirror.ctl("quarantine", "list")["items"] if row["kind"] == "not_kept" and row["retry_at"]],
+               "it to wait", 30.0, 0.1)
+    assert not appends_in(mirror, 4.0) and sent(mirror, "APPEND") - before <= 4, sent(mirror, "APPEND") - before
+    well_again(mirror)
+    assert on_dr(mirror) == there + 1
+    no_problem_left(mirror)
+
+
 @cases.add
 def what_one_store_says_of_one_mailbox_is_told_of_no_store(mirror):
     """Both let others in."""
@@ -70,6 +120,7 @@ def deadly(side, rule):
     def case(mirror):
         undisturbed(mirror)
         there, name = on_dr(mirror), f"deadly on {side}"
+        first = state_of(mirror, "production")["uidnext"]
         mirror.stop()  # all of it is met in one pass
         deposit(mirror, *(f"before the {name} {number}" for number in range(20)))
         deposit(mirror, name, octets=DEADLY)
@@ -87,8 +138,12 @@ def deadly(side, rule):
         production_does(mirror)
         retry_refused(mirror)
         wait_until(lambda: on_dr(mirror) == there + 42, "all on DR", 30.0, 0.2)
-        # It stands behind those that came after it: no server lets us put it before them.
-        expunge(mirror, name)
+        # It stands behind those that came after it: no server lets us put it before them. So may one of them that DR was
+        # still storing when the connection ended.
+        with mirror.store("production").connect(OWNER) as client:
+            client.select("INBOX")
+            client.command(f"UID STORE {first}:* +FLAGS (\\Deleted)")
+            client.command("EXPUNGE")
         well_again(mirror)
         no_problem_left(mirror)
     case.__name__ = f"a_message_at_which_{side}_ends_each_connection_holds_nothing_else_up"
@@ -158,6 +213,15 @@ def a_keyword_that_dr_claims_to_keep_and_drops_is_told_once(mirror):
     change(mirror, "dropped later", "+FLAGS (\\Answered)")
     wait_until(lambda: b"\\Answered" in flags_of(mirror, "dropped later"), "the other flag on DR", 30.0, 0.1)
     assert len(dropped()) == 2
+    # What is copied in a complete compare is told of by it, and stays told.
+    mirror.stop()
+    deposit(mirror, "dropped in a complete compare", flags=("$Dropped",))
+    mirror.start()
+    mirror.ctl("resync", OWNER, "--wait", codes=(0, 5))
+    mirror.wait_settled(60)
+    assert len(dropped()) == 3, dropped()
+    expunge(mirror, "dropped in a complete compare")
+    wait_until(lambda: len(dropped()) == 2, "nothing of it to wait", 30.0, 0.1)
     # Nobody wants it there any more: nothing of it waits.
     change(mirror, "dropped later", "-FLAGS ($Dropped)")
     mirror.wait_settled(60)
@@ -168,6 +232,23 @@ def a_keyword_that_dr_claims_to_keep_and_drops_is_told_once(mirror):
     wait_until(lambda: not dropped(), "the one that DR keeps released", 30.0, 0.1)
     assert b"$Dropped" in flags_of(mirror, "dropped keyword")
     accept_altered(mirror)
+
+
+@cases.add
+def a_suspend_in_the_middle_of_a_pass_gives_its_lease_back(mirror):
+    """Or the mailbox would have to wait for the lease to run out, a minute after the resume."""
+    undisturbed(mirror)
+    production_does(mirror, {"at": "server", "line": r"FETCH \(.*BODY\[\]", "stall": 60.0})
+    deposit(mirror, "under way when it was suspended")
+    wait_until(lambda: not mirror.lab.relay.unused_rules(), "the pass to wait for a body", 30.0, 0.1)
+    held = lambda: int(mirror.lab.postgres.sql("select count(*) from lease where until > now()")[0][0])  # noqa: E731
+    assert held() == 1
+    mirror.ctl("suspend", "--reason", "a test", "--wait")
+    left = held()
+    production_does(mirror)
+    mirror.ctl("resume", "--reason", "a test")
+    well_again(mirror)
+    assert left == 0, "the lease is still held"
 
 
 @cases.add

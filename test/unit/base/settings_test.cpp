@@ -165,6 +165,17 @@ TEST_CASE("times are a number and a unit") {
   CHECK_FALSE(parse_duration(wrong));
 }
 
+TEST_CASE("a time that is too long is told the longest") {
+  auto document = SettingsDocument::from_text("a = \"3651d\"\nb = \"5 minutes\"\nc = 5\n", "f");
+  auto root = document.root();
+  for (const char* key : {"a", "b", "c"}) CHECK_FALSE(root.duration(key));
+  const auto out = texts_of(document);
+  REQUIRE(out.size() == 3);
+  CHECK(out[0] == "f:1:5: \"a\" must be at most \"3650d\"");
+  CHECK(out[1].find("\"b\" must be a time such as") != std::string::npos);
+  CHECK(out[2].find("\"c\" must be a time such as") != std::string::npos);
+}
+
 TEST_CASE("the nearest word is near or none") {
   const std::vector<std::string> known{"port", "host", "username", "password", "tls"};
   CHECK(nearest("prot", known) == "port");

@@ -88,12 +88,62 @@ TEST_CASE("what the target does not keep is sent three times before it waits") {
   CHECK(box.waits() == "2");
 }
 
-TEST_CASE("how often a copy was lost within a day is known") {
+TEST_CASE("of what was lost more often before it waits, it is told once") {
+  Mailbox box;
+  CHECK(box.put("not_kept", 3, 4) == 1);
+  CHECK(box.put("not_kept", 3, 5) == 1);
+  CHECK(box.sql("select count(*) from event where type = 'quarantine.added'") == "1");
+}
+
+TEST_CASE(
+    "a send that was lost with its connection waits for seconds, and longer where the line may be to blame") {
+  Mailbox box;
+  const auto seconds = [&](const char* code, int attempts) {
+    return box.sql(
+        fmt::format("select coalesce(round(extract(epoch from quarantine_until('not_kept', '{}', {}) - "
+                    "now()))::text, 'now')",
+                    code, attempts));
+  };
+  CHECK(seconds("MRD-IMAP-002", 2) == "now");
+  CHECK(seconds("MRD-IMAP-002", 3) == "15");
+  CHECK(seconds("MRD-IMAP-002", 5) == "60");
+  CHECK(seconds("MRD-NET-003", 9) == "now");
+  CHECK(seconds("MRD-NET-003", 10) == "15");
+  CHECK(seconds("MRD-NET-003", 40) == "86400");
+}
+
+TEST_CASE("flags that wait are released word by word") {
+  Mailbox box;
+  const db::FolderKey key{base::FolderId{1}, base::UidValidity{7}, base::UidValidity{8}};
+  for (const char* word : {"$a", "$b"}) {
+    db::Quarantined row;
+    row.folder = base::FolderId{1};
+    row.folder_name = "INBOX";
+    row.kind = "flag";
+    row.source_uidvalidity = base::UidValidity{7};
+    row.source = base::Uid{3};
+    row.code = "MRD-MIR-002";
+    row.wanted = word;
+    std::vector<db::Quarantined> rows;
+    rows.push_back(std::move(row));
+    test::run(db::quarantine(box.pool, base::MailboxId{1}, std::move(rows)));
+  }
+  box.sql("update quarantine set retry_at = null, folder_name = 'of before' where wanted = '$b'");
+  const auto lost = test::run(db::lost_flags(box.pool, key));
+  REQUIRE(lost.size() == 1);
+  CHECK(lost.begin()->second.all.words().size() == 2);
+  CHECK(lost.begin()->second.waiting.text() == "$a");
+  std::vector<db::LostFlag> over{{base::Uid{3}, "$b"}};
+  test::run(db::release_flags(box.pool, key, std::move(over)));
+  CHECK(box.sql("select wanted from quarantine") == "$a");
+}
+
+TEST_CASE("how often a copy was lost within a week is known") {
   Mailbox box;
   CHECK(box.lost(1) == 1);
   CHECK(box.lost(2) == 2);
   CHECK(box.lost(3) == 3);
-  box.sql("update tombstone set deleted_at = now() - interval '25 h'");
+  box.sql("update tombstone set deleted_at = now() - interval '8 days'");
   CHECK(box.lost(4) == 1);
   CHECK(box.put("not_kept", 3, 5) == 1);
   CHECK(box.waits() == "4");

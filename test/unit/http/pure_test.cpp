@@ -4,6 +4,7 @@
 #include "db/faces.hpp"
 #include "http/api.hpp"
 #include "http/config_plan.hpp"
+#include "http/event_query.hpp"
 #include "http/fields.hpp"
 #include "http/metrics.hpp"
 #include "http/password_lines.hpp"
@@ -64,12 +65,44 @@ TEST_CASE("percent encoding goes there and back and leaves broken escapes alone"
 
 TEST_CASE("a target is text, and a problem is JSON whatever the target is") {
   for (const char* target :
-       {"/api/v1/stores/%ff", "/api/v1/runs?kind=%c3%28", "/x?%ed%a0%80=1", "/x/%00", "/\xff"})
+       {"/api/v1/stores/%ff", "/api/v1/runs?kind=%c3%28", "/x?%ed%a0%80=1", "/x/%00", "/\xff", "/%C3\xA9"})
     CHECK_THROWS_AS(http::require_text(request_for("GET", target)), http::Problem);
   CHECK_NOTHROW(http::require_text(request_for("GET", "/api/v1/stores/%c3%a4?a=%f0%9f%98%80")));
-  const auto response =
-      http::problem_response(http::Problem(413, "MRD-HTTP-007", "x"), request_for("GET", "/\xff \"a"));
-  CHECK(json::parse(response.body).at("instance") == "/%FF%20\"a");
+  const auto instance = [](const char* target) {
+    const http::Problem problem(413, "MRD-HTTP-007", "x");
+    return json::parse(http::problem_response(problem, request_for("GET", target)).body).at("instance");
+  };
+  CHECK(instance("/\xff \"a") == "/%FF%20%22a");
+  // A URI reference (RFC 3986): what it may hold stays as it is.
+  CHECK(instance("/a%40b%zz%4/100%") == "/a%40b%25zz%254/100%25");
+  CHECK(instance("/<>\\^`{|}[]#") == "/%3C%3E%5C%5E%60%7B%7C%7D%5B%5D%23");
+  CHECK(instance("/aZ09-._~!$&'()*+,;=:@") == "/aZ09-._~!$&'()*+,;=:@");
+}
+
+TEST_CASE("text is cut between two characters") {
+  CHECK(http::cut_text("abc", 3) == "abc");
+  CHECK(http::cut_text("abc", 2) == "ab");
+  CHECK(http::cut_text("a\xC3\xA4", 2) == "a");
+  CHECK(http::cut_text("a\xF0\x9F\x98\x80z", 5) == "a\xF0\x9F\x98\x80");
+  CHECK(http::cut_text("a\xF0\x9F\x98\x80z", 4) == "a");
+  CHECK(http::cut_text("\xA4\xA4\xA4", 2).empty());
+}
+
+TEST_CASE("masks of types are bounded, each and all") {
+  const auto status = [](const std::string& types) {
+    try {
+      http::event_query(request_for("GET", "/api/v1/events?types=" + types), 1);
+      return 200;
+    } catch (const http::Problem& problem) {
+      return problem.status();
+    }
+  };
+  CHECK(status(std::string(255, '*') + ",a") == 200);
+  CHECK(status("a," + std::string(256, '*')) == 422);
+  std::string many = "a";
+  for (int i = 1; i < 100; ++i) many += ",a";
+  CHECK(status(many) == 200);
+  CHECK(status(many + ",a") == 422);
 }
 
 TEST_CASE("a problem document carries code, title and next step") {
@@ -147,6 +180,8 @@ TEST_CASE("a mask becomes an anchored expression in which only its own signs mea
   CHECK(db::mask_to_regex("[--]") == "^[\\-\\-]$");
   CHECK(db::mask_to_regex("[]]") == "^[\\]]$");
   CHECK(db::mask_to_regex("a[") == "^a\\[$");
+  CHECK(db::mask_to_regex("**a***[*]**") == "^.*a.*[\\*].*$");
+  CHECK(db::mask_to_regex(std::string(8000, '*')) == "^.*$");
   CHECK(db::mask_to_regex("(a|b)+$") == "^\\(a\\|b\\)\\+\\$$");
 }
 
@@ -244,6 +279,45 @@ TEST_CASE("a changed field is one line, a missing object is kept") {
   int kept = 0;
   for (const auto& line : plan.lines) kept += line.action == "keep";
   CHECK(kept == 2);  // store dr, link main
+}
+
+TEST_CASE("a long value is shown shortened, as text") {
+  std::string login;
+  for (int i = 0; i < 60; ++i) login += "\xC3\xA4";
+  const auto changed =
+      http::parse_config("[store.prod]\nhost=\"p.example\"\nport=993\nlogin=\"" + login + "\"\n", "c.toml");
+  REQUIRE(changed.errors.empty());
+  const auto plan = http::plan_config(applied(http::parse_config(k_document, "c.toml")), changed, {});
+  REQUIRE_FALSE(plan.lines.empty());
+  CHECK(plan.lines[0].detail == "login: \"mirror\" -> \"" + login.substr(0, 58) + "...");
+}
+
+TEST_CASE("a document's times and masks have bounds") {
+  const auto target = [](const char* time) {
+    return http::parse_config(std::string("[settings]\nrpo_target=\"") + time + "\"\n", "c");
+  };
+  CHECK(target("1999ms").settings.at("rpo_target_seconds") == 1);
+  for (const char* time : {"0s", "999ms"}) {
+    const auto refused = target(time);
+    REQUIRE(refused.errors.size() == 1);
+    CHECK(refused.errors[0].format() == "c:2:12: \"rpo_target\" must be at least 1000 ms");
+    CHECK(refused.settings.empty());
+  }
+  // A target of 0 that an earlier document left is not exported: it would be refused.
+  auto current = nothing();
+  current["settings"].as_object()["rpo_target_seconds"] = 0;
+  CHECK(http::parse_config(http::format_config(current), "export").errors.empty());
+
+  const auto errors_of = [](std::size_t octets) {
+    return http::parse_config(
+               "[link.m]\nsource=\"a\"\ntarget=\"b\"\n[[link.m.rule]]\naction=\"exclude\"\n"
+               "mask=\"" +
+                   std::string(octets, '9') + "\"\n",
+               "c")
+        .errors.size();
+  };
+  CHECK(errors_of(255) == 0);
+  CHECK(errors_of(256) == 1);
 }
 
 TEST_CASE("errors of a document name line and column, the nearest key, and never take a secret") {

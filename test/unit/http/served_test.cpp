@@ -7,6 +7,7 @@
 #include <atomic>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/read.hpp>
+#include <boost/asio/read_until.hpp>
 #include <boost/asio/write.hpp>
 #include <catch2/catch.hpp>
 
@@ -24,7 +25,8 @@ void configure(test::Served& served) {
           201);
 }
 
-std::string raw(const std::string& socket, const std::string& text) {
+// What is answered, to the end of the connection or to a word.
+std::string raw(const std::string& socket, const std::string& text, const std::string& until = {}) {
   boost::asio::io_context context;
   boost::asio::local::stream_protocol::socket peer(context);
   peer.connect(boost::asio::local::stream_protocol::endpoint(socket));
@@ -32,7 +34,10 @@ std::string raw(const std::string& socket, const std::string& text) {
   boost::system::error_code error;
   boost::asio::write(peer, boost::asio::buffer(text), error);
   std::string answer;
-  boost::asio::read(peer, boost::asio::dynamic_buffer(answer), error);
+  if (until.empty())
+    boost::asio::read(peer, boost::asio::dynamic_buffer(answer), error);
+  else
+    boost::asio::read_until(peer, boost::asio::dynamic_buffer(answer), until, error);
   return answer;
 }
 
@@ -280,6 +285,57 @@ TEST_CASE("a quarantined row is retried by making its mailbox dirty") {
   CHECK(served.call("POST", "/api/v1/quarantine/" + id + "/retry").status == 404);
 }
 
+TEST_CASE("a quarantined row is retried at once, whatever its mailbox waits for, unless it takes no part") {
+  test::Served served;
+  configure(served);
+  served.call("POST", "/api/v1/mailboxes", R"({"mailboxes":["1001","9001"]})");
+  served.call("POST", "/api/v1/participation", R"({"action":"exclude","mask":"9*"})");
+  served.sql("delete from dirty");
+  served.sql(
+      "insert into quarantine (mailbox_id, folder_name, kind, code) select id, 'INBOX', 'message', "
+      "'MRD-IMAP-014' from mailbox");
+  const auto review_later = [&] {
+    served.sql(
+        "delete from retry; delete from dirty; "
+        "insert into dirty (mailbox_id, generation, cause, class, due_at) select id, "
+        "nextval('dirty_generation'), 'review', 2, now() + interval '1 h' from mailbox where name = '1001'; "
+        "insert into retry (mailbox_id, due_at, code, scope, detail) select id, now() + interval '1 h', "
+        "'MRD-IMAP-002', 'mailbox', '' from mailbox where name = '1001'");
+  };
+  const auto works_now = [&] {
+    return served.sql(
+        "select string_agg(m.name || ' ' || d.class, ',') from dirty d join mailbox m on m.id = d.mailbox_id "
+        "join retry r on r.mailbox_id = m.id where d.full_compare and d.due_at <= now() and r.due_at <= "
+        "now() and (select count(*) from dirty) = 1");
+  };
+  review_later();
+  CHECK(works_now().empty());
+  CHECK(served.call("POST", "/api/v1/quarantine/all/retry").body == R"({"due":2})");
+  CHECK(works_now() == "1001 0");
+  review_later();
+  const auto id =
+      served.sql("select q.id from quarantine q join mailbox m on m.id = q.mailbox_id where m.name = '1001'");
+  CHECK(served.call("DELETE", "/api/v1/quarantine/" + id).status == 200);
+  CHECK(works_now() == "1001 0");
+}
+
+TEST_CASE("a mask is as long as a name may be, and no longer") {
+  test::Served served;
+  configure(served);
+  const std::string longest(255, '*');
+  for (const char* path : {"/api/v1/mailboxes?mask=", "/api/v1/guard?mailbox=", "/api/v1/quarantine?mailbox=",
+                           "/api/v1/events?types="}) {
+    INFO(path);
+    CHECK(served.call("GET", path + longest).status == 200);
+    CHECK(served.call("GET", path + longest + "*").status == 422);
+  }
+  const auto release = [&](const std::string& mask) {
+    return served.call("POST", "/api/v1/guard/" + mask + "/release", R"({"reason":"x","expected":1})").status;
+  };
+  CHECK(release(longest) == 404);
+  CHECK(release(longest + "*") == 422);
+}
+
 TEST_CASE("the configuration goes in as a document, out as one, and in again without a change") {
   test::Served served;
   const std::string text =
@@ -345,6 +401,23 @@ TEST_CASE("a client that talks back anything but a filter loses its stream; the 
   }) == 4000);
   CHECK(served.call("GET", "/api/v1/events/stream").status == 426);
   CHECK(served.call("GET", "/livez").status == 200);
+}
+
+TEST_CASE("a refused stream is closed with the reason") {
+  test::Served served;
+  const auto answer = [&](const std::string& query, const std::string& until) {
+    return raw(served.socket,
+               "GET /api/v1/events/stream?" + query +
+                   " HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                   "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+               until);
+  };
+  const auto says = [&](const std::string& query, const std::string& reason) {
+    return answer(query, reason).find(reason) != std::string::npos;
+  };
+  CHECK(says("after=x", "after must be an event's id"));
+  CHECK(says("types=%ff", "the target is no UTF-8 text"));
+  CHECK(says("types=" + std::string(256, 'a'), "a type must be at most 255 octets long"));
 }
 
 TEST_CASE("bounds: no HTTP, huge heads, huge bodies, unknown paths") {

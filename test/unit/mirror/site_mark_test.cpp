@@ -60,4 +60,10 @@ TEST_CASE("a database on another timeline is told, and an unknown one is not", "
   now.timeline = 2;
   CHECK(engine::went_back(mark, now, "a").find("timeline") != std::string::npos);
   CHECK(engine::went_back(engine::mark_of(site_of(5, "7301", 100), "a"), now, "a").empty());
+  // Another node told it while this one was away, and a person resumed since.
+  now.told_timeline = 2;
+  now.epoch = mirror::base::Epoch{6};
+  CHECK(engine::went_back(mark, now, "a").empty());
+  now.timeline = 3;
+  CHECK_FALSE(engine::went_back(mark, now, "a").empty());
 }
