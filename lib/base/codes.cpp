@@ -251,8 +251,8 @@ constexpr auto k_codes = std::to_array<Code>({
     {"MRD-LDAP-007", Scope::store, Retry::never, "the directory refuses StartTLS",
      "Give the server a certificate, or use its ldaps port."},
     {"MRD-MIR-001", Scope::message, Retry::never, "the target altered the message",
-     "Both digests are kept in the quarantine row. See docs/limits.md for what servers change; change "
-     "the setting, then mirrorctl quarantine retry."},
+     "Both digests are kept in the quarantine row. See docs/limits.md for what servers change. Once the "
+     "setting is changed, remove the target's copy: it is copied again. Or mirrorctl quarantine drop."},
     {"MRD-MIR-002", Scope::message, Retry::never, "the target does not keep a flag",
      "The target takes only some keywords. Raise its limit or leave it: the message itself is mirrored."},
     {"MRD-MIR-003", Scope::message, Retry::never, "the target does not keep the message",

@@ -27,6 +27,8 @@ void print_event(Invocation& invocation, const json::object& event) {
   invocation.out.line(line);
 }
 
+constexpr int k_refused = 4000;  // the close code for a query that is wrong
+
 // Goes on after a lost connection from the last id seen; a gap is said aloud.
 int follow(Invocation& invocation) {
   std::string after = invocation.text("after");
@@ -35,8 +37,9 @@ int follow(Invocation& invocation) {
     const std::string target = with_query(
         "/api/v1/events/stream",
         {{"after", after}, {"types", invocation.text("type")}, {"mailbox", invocation.text("mailbox")}});
+    http::Client::Closed closed;
     try {
-      invocation.client().follow(target, [&](const std::string& frame) {
+      closed = invocation.client().follow(target, [&](const std::string& frame) {
         const json::object event = json::parse(frame).as_object();
         const std::string type = text_of(event, "type");
         pause = 500;
@@ -56,6 +59,7 @@ int follow(Invocation& invocation) {
       if (pause == 500 && after.empty())
         throw Ended(k_unreachable, failed.what(), std::string(failed.failure().next_step()));
     }
+    if (closed.code == k_refused) throw Ended(k_usage, closed.reason);  // asked again it says the same
     pause_or_detach(pause, "");
     pause = std::min(pause * 2, 30'000);
   }

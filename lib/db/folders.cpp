@@ -43,7 +43,7 @@ constexpr auto k_load = R"sql(
                            and d.released_at is not null) r
     cross join lateral (select coalesce(string_agg(source_uid::text, ',' order by source_uid), '') as once,
                                coalesce(string_agg(source_uid::text, ',' order by source_uid) filter (where n > 1), '') as again
-                          from (select source_uid, count(*) as n from intent i where i.folder_id = f.id and i.state in ('open', 'absent') and i.lost
+                          from (select source_uid, count(*) as n from intent i where i.folder_id = f.id and i.state in ('open', 'absent', 'refused') and i.lost
                                    and i.source_uidvalidity = f.source_uidvalidity and i.sent_at > now() - interval '1 day'
                                  group by source_uid) i) t
    where f.mailbox_id = $1 order by f.id)sql";
@@ -99,7 +99,7 @@ FolderRecord read_folder(const pqxx::row& row) {
   return f;
 }
 
-void save_one(Transaction& tx, const Checkpoint& c, bool settled) {
+void save_one(Transaction& tx, const Checkpoint& c, bool judged) {
   tx.exec_params(
       "update folder set source_uidvalidity = $2, source_uidnext = $3, source_modseq = $4, source_exists = "
       "$5, "
@@ -116,7 +116,7 @@ void save_one(Transaction& tx, const Checkpoint& c, bool settled) {
       static_cast<std::int64_t>(base::raw(c.target_uidnext)),
       static_cast<std::int64_t>(base::raw(c.target_modseq)), static_cast<std::int64_t>(c.target_exists),
       c.source_status, c.target_status, clean_text(c.mailboxid), clean_text(c.special_use), c.subscribed,
-      c.greetings, settled);
+      c.greetings, judged);
 }
 
 }  // namespace
@@ -277,11 +277,11 @@ Task<void> set_target_identity(Pool& pool, Fence fence, FolderId folder, UidVali
   });
 }
 
-Task<void> save_checkpoints(Pool& pool, Fence fence, std::vector<Checkpoint> checkpoints, bool settled) {
+Task<void> save_checkpoints(Pool& pool, Fence fence, std::vector<Checkpoint> checkpoints, bool judged) {
   if (checkpoints.empty()) co_return;
   co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
     require_epoch(tx, fence);
-    for (const auto& checkpoint : checkpoints) save_one(tx, checkpoint, settled);
+    for (const auto& checkpoint : checkpoints) save_one(tx, checkpoint, judged);
   });
 }
 

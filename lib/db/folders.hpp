@@ -106,8 +106,8 @@ struct Checkpoint {
   bool subscribed = false;
   bool greetings = false;
 };
-// settled: the deletions of this pass were judged.
-Task<void> save_checkpoints(Pool& pool, Fence fence, std::vector<Checkpoint> checkpoints, bool settled);
+// judged: so were the deletions in every folder of the mailbox.
+Task<void> save_checkpoints(Pool& pool, Fence fence, std::vector<Checkpoint> checkpoints, bool judged);
 // The target's UIDVALIDITY and floor as first seen, before anything is sent there.
 Task<void> set_target_identity(Pool& pool, Fence fence, FolderId folder, UidValidity source,
                                UidValidity target, bool memory);

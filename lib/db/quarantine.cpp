@@ -22,7 +22,8 @@ constexpr auto k_put = R"sql(
         server_text = excluded.server_text, code = excluded.code,
         retry_at = quarantine_until(q.kind, excluded.code, greatest(q.attempts + 1, excluded.attempts))
   returning source_uid, retry_at > now() as waits,
-            xmax = 0 or (kind = 'not_kept' and attempts = quarantine_sends(code)) as news)sql";
+            (retry_at > now() or kind = 'altered') and (xmax = 0 or (kind = 'not_kept' and attempts = quarantine_sends(code)))
+              as news)sql";
 
 }  // namespace
 
@@ -50,7 +51,7 @@ Task<std::set<Uid>> quarantine(Pool& pool, base::MailboxId mailbox, std::vector<
                                           got.done(), texts.done(), sizes.done(), attempts.done())) {
       const bool waits = row[1].as<bool>(false);
       if (waits) waiting.insert(Uid{row[0].as<std::uint32_t>()});
-      if (waits && row[2].as<bool>()) ++news;
+      if (row[2].as<bool>(false)) ++news;
     }
     // What is in quarantine already is no news.
     if (news > 0)

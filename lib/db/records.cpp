@@ -29,6 +29,7 @@ StoreRecord read_store(const pqxx::row& row) {
   s.state = row["state"].as<std::string>();
   s.row_version = row["row_version"].as<std::int64_t>();
   s.probe_now = row["probe_at"].is_null();
+  s.probe_in = Millis(row["probe_in"].as<std::int64_t>());
   return s;
 }
 
@@ -54,7 +55,10 @@ LinkRecord read_link(const pqxx::row& row) {
 Task<std::vector<StoreRecord>> load_stores(Pool& pool) {
   co_return co_await transact(pool, Commit::relaxed, [](Transaction& tx) {
     std::vector<StoreRecord> stores;
-    for (const auto& row : tx.exec("select * from store order by id")) stores.push_back(read_store(row));
+    for (const auto& row :
+         tx.exec("select *, greatest(0, coalesce(extract(epoch from probe_at - now()), 0) * "
+                 "1000)::bigint as probe_in from store order by id"))
+      stores.push_back(read_store(row));
     return stores;
   });
 }
@@ -100,7 +104,7 @@ Task<void> store_down(Pool& pool, StoreId store, base::Failure failure, Seconds 
   });
 }
 
-Task<std::optional<ProbeMailbox>> probe_mailbox(Pool& pool, StoreId store, MailboxId last) {
+Task<std::optional<ProbeMailbox>> probe_mailbox(Pool& pool, StoreId store, MailboxId last, std::size_t turn) {
   co_return co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
     // One that was fine lately is the fairest witness.
     std::optional<ProbeMailbox> out;
@@ -110,12 +114,13 @@ Task<std::optional<ProbeMailbox>> probe_mailbox(Pool& pool, StoreId store, Mailb
         "(select case when l.source_store_id = s.id then m.name else m.target_name end as owner) o "
         "left join mailbox_password p on p.store_id = s.id and p.owner = o.owner "
         "where s.id = $1 and m.participates "
-        "order by s.login_method = 'own_password' and p.owner is null, m.id = $2, m.compared_at desc nulls "
-        "last, "
-        "m.id limit 1",
-        num(store), num(last));
-    if (!rows.empty())
-      out = ProbeMailbox{MailboxId{rows[0][0].as<std::int64_t>()}, rows[0][1].as<std::string>()};
+        "order by s.login_method = 'own_password' and p.owner is null, m.compared_at is null, m.id = $2, "
+        "m.compared_at desc, m.id limit $3 + 1",
+        num(store), num(last), static_cast<std::int64_t>(turn));
+    if (!rows.empty()) {
+      const auto& row = rows[rows.size() > turn ? turn : 0];
+      out = ProbeMailbox{MailboxId{row[0].as<std::int64_t>()}, row[1].as<std::string>()};
+    }
     return out;
   });
 }

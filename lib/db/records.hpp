@@ -24,6 +24,7 @@ struct StoreRecord {
   std::string state;
   std::int64_t row_version = 0;
   bool probe_now = false;  // somebody changed it or asked: the probe need not wait
+  Millis probe_in{0};      // until it is due, as whoever met the failure said
 };
 Task<std::vector<StoreRecord>> load_stores(Pool& pool);
 struct LinkRecord {
@@ -48,8 +49,9 @@ struct ProbeMailbox {
   MailboxId id{};
   std::string owner;
 };
-// last: this one only where there is no other.
-Task<std::optional<ProbeMailbox>> probe_mailbox(Pool& pool, StoreId store, MailboxId last);
+// last: this one only where there is no other that was compared before. turn: 0 the best, 1 the next, ...;
+// where there are not so many, the best again.
+Task<std::optional<ProbeMailbox>> probe_mailbox(Pool& pool, StoreId store, MailboxId last, std::size_t turn);
 
 // Mailboxes a watcher should watch: participating, link not paused.
 struct WatchedMailbox {

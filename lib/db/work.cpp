@@ -180,6 +180,15 @@ Task<bool> renew_lease(Pool& pool, MailboxId mailbox, Epoch epoch, Seconds lease
   });
 }
 
+Task<int> retries_of(Pool& pool, MailboxId mailbox) {
+  co_return co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
+    return tx
+        .exec_params1("select coalesce(max(attempts), 0) from retry where mailbox_id = $1",
+                      base::raw(mailbox))[0]
+        .as<int>();
+  });
+}
+
 Task<void> finish_work(Pool& pool, WorkEnd end) {
   co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
     tx.of_a_pass = true;

@@ -88,6 +88,8 @@ struct WorkEnd {
   std::string run_state;   // equal, failed
   std::string run_detail;  // JSON
 };
+// How often in a row the mailbox's work failed and was put off.
+Task<int> retries_of(Pool& pool, MailboxId mailbox);
 Task<void> finish_work(Pool& pool, WorkEnd end);
 
 // The timers: due retries and due reviews become dirty rows. Returns how many rows were made.

@@ -81,7 +81,7 @@ struct Client::State {
     co_return response;
   }
 
-  net::Task<int> read_frames(std::string target, const std::function<bool(const std::string&)>& on_frame) {
+  net::Task<Closed> read_frames(std::string target, const std::function<bool(const std::string&)>& on_frame) {
     ws::stream<Wire> socket(co_await asio::this_coro::executor);
     beast::get_lowest_layer(socket).expires_after(limit);
     co_await beast::get_lowest_layer(socket).async_connect(Local::endpoint(socket_path), use_awaitable);
@@ -96,11 +96,14 @@ struct Client::State {
     for (;;) {
       buffer.clear();
       co_await socket.async_read(buffer, asio::redirect_error(use_awaitable, error));
-      if (error) co_return error == ws::error::closed ? static_cast<int>(socket.reason().code) : 0;
+      if (error == ws::error::closed)
+        co_return Closed{static_cast<int>(socket.reason().code),
+                         std::string(socket.reason().reason.data(), socket.reason().reason.size())};
+      if (error) co_return Closed{};
       if (!on_frame(beast::buffers_to_string(buffer.data()))) break;
     }
     co_await socket.async_close(ws::close_code::normal, asio::redirect_error(use_awaitable, error));
-    co_return static_cast<int>(ws::close_code::normal);
+    co_return Closed{static_cast<int>(ws::close_code::normal), {}};
   }
 };
 
@@ -125,7 +128,8 @@ ClientResponse Client::request(const std::string& method, const std::string& tar
   return state_->run(context, state_->exchange(std::move(message)));
 }
 
-int Client::follow(const std::string& target, const std::function<bool(const std::string&)>& on_frame) {
+Client::Closed Client::follow(const std::string& target,
+                              const std::function<bool(const std::string&)>& on_frame) {
   asio::io_context context(1);
   return state_->run(context, state_->read_frames(target, on_frame));
 }

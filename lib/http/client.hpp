@@ -31,9 +31,12 @@ class Client {
   // Throws base::Failed: MRD-HTTP-009 nobody answers, MRD-NET-002 no answer within the limit.
   ClientResponse request(const std::string& method, const std::string& target, const std::string& body = {},
                          const std::vector<std::pair<std::string, std::string>>& headers = {});
-  // Reads frames of a WebSocket until on_frame returns false or the peer closes; returns the close code (0:
-  // none). Failures as above.
-  int follow(const std::string& target, const std::function<bool(const std::string&)>& on_frame);
+  struct Closed {
+    int code = 0;        // of the WebSocket; 0: none
+    std::string reason;  // the peer's words
+  };
+  // Reads frames of a WebSocket until on_frame returns false or the peer closes. Failures as above.
+  Closed follow(const std::string& target, const std::function<bool(const std::string&)>& on_frame);
 
  private:
   struct State;

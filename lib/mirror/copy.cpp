@@ -14,6 +14,22 @@ namespace {
 
 constexpr std::size_t k_facts_at_once = 2000;
 
+// A server need not announce before a NOOP what it stored (RFC 9051 section 6.3.12), nor give all that was
+// asked for in one answer: what is not seen yet is asked for alone. false: the target refuses to tell.
+Task<bool> see_others(Pass& pass, const base::UidSet& stored, std::set<base::Uid>& seen) {
+  base::UidSet others;
+  for (const auto uid : stored.expand(stored.count()).value_or(std::vector<base::Uid>{}))
+    if (!seen.contains(uid)) others.add(uid);
+  if (others.empty()) co_return true;
+  const auto announced = co_await pass.target->noop();
+  imap::FetchWhat what;
+  what.flags = false;
+  const auto reply = co_await pass.target->fetch(std::move(others), what, [&](const imap::MessageData& m) {
+    if (m.uid) seen.insert(*m.uid);
+  });
+  co_return announced.ok() && reply.ok();
+}
+
 // What the target's server says of what it stored: size and date for later deletions, and whether it altered
 // anything. A target that cannot be asked leaves them unknown.
 Task<void> read_back(Pass& pass, FolderWork& folder, WindowOutcome& outcome) {
@@ -66,6 +82,7 @@ Task<void> read_back(Pass& pass, FolderWork& folder, WindowOutcome& outcome) {
   }
   pass.counts.quarantined += altered.size();
   co_await db::quarantine(pass.world.pool, pass.item.mailbox, std::move(altered));
+  if (!co_await see_others(pass, uids, seen)) co_return;
   // Answered with a UID under which there is nothing: a look decides what became of it.
   for (auto& s : outcome.stored)
     if (!seen.contains(s.target)) outcome.unresolved.push_back(s.intent);

@@ -195,16 +195,19 @@ Task<WindowOutcome> run_window(Pass& pass, FolderWork& folder, std::vector<db::I
   co_return outcome;
 }
 
-// Where the target ended the session, it did so at one of those that were begun; where the source did, at one
-// it was asked for.
-Task<void> count_lost_sends(Pass& pass, const std::vector<db::Intent>& intents, const Failure& failure) {
-  const bool by_target = imap::names_store(failure, pass.target.store().record.name);
-  std::vector<base::IntentId> lost, never_begun;
+// Nothing can be stored of what was never begun. lost: where the target ended the session, it did so at one
+// of those that were begun; where the source did, at one it was asked for.
+Task<void> save_sends(Pass& pass, const std::vector<db::Intent>& intents,
+                      const std::optional<Failure>& lost) {
+  const bool by_target = lost && imap::names_store(*lost, pass.target.store().record.name);
+  std::vector<base::IntentId> ended, never_begun;
   for (const auto& intent : intents) {
     if (base::raw(intent.id) == 0) continue;
-    (intent.begun || !by_target ? lost : never_begun).push_back(intent.id);
+    if (!intent.begun) never_begun.push_back(intent.id);
+    if (lost && (intent.begun || !by_target)) ended.push_back(intent.id);
   }
-  co_await db::save_lost_sends(pass.world.pool, pass.fence, std::move(lost), std::move(never_begun));
+  if (ended.empty() && never_begun.empty()) co_return;
+  co_await db::save_lost_sends(pass.world.pool, pass.fence, std::move(ended), std::move(never_begun));
 }
 
 }  // namespace
@@ -232,7 +235,7 @@ Task<WindowOutcome> send_window(Pass& pass, FolderWork& folder, std::vector<plan
   if (!lost) commit.cancel();
   try {
     co_await commit.join();
-    if (lost) co_await count_lost_sends(pass, intents, *lost);
+    co_await save_sends(pass, intents, lost);
   } catch (const base::Failed&) {
     // the first error is the one to tell
   }

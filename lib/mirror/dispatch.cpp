@@ -104,6 +104,19 @@ struct Trouble {
   std::vector<base::StoreId> stores;
 };
 
+// Whether it does so within a part of the lease, which nobody renews meanwhile.
+Task<bool> lets_in(World& world, std::shared_ptr<const Store> store, base::MailboxId last) {
+  const auto limit = std::chrono::duration_cast<Millis>(world.settings.lease) / 4;
+  try {
+    const auto refusal =
+        co_await net::with_timeout(world.sessions.probe(store, last), limit, store->record.name + " probe");
+    co_return !refusal;
+  } catch (const base::Failed& failed) {
+    if (failed.failure().code() != "MRD-NET-002") throw;
+    co_return false;
+  }
+}
+
 // A server that ends a session, wants a pause or is not available may do so for all, or for one message or
 // mailbox each time. While the stores let others in, the mailbox alone waits, longer each time.
 Task<Trouble> whose_trouble(World& world, const db::WorkItem& item, Failure failure) {
@@ -112,11 +125,9 @@ Task<Trouble> whose_trouble(World& world, const db::WorkItem& item, Failure fail
   const auto maybe = blamed(world, item, failure);
   for (const auto id : maybe) {
     const auto store = world.book.store(id);
-    if (!store || failure.retry() != base::Retry::later || is_of_the_line(failure) ||
-        world.sessions.is_down(id))
-      trouble.stores.push_back(id);
-    else if (co_await world.sessions.probe(store, item.mailbox))
-      trouble.stores.push_back(id);
+    const bool asked = store && failure.retry() == base::Retry::later && !is_of_the_line(failure) &&
+                       !world.sessions.is_down(id);
+    if (!asked || !co_await lets_in(world, store, item.mailbox)) trouble.stores.push_back(id);
   }
   if (trouble.stores.empty())
     trouble.failure = Failure(failure.code(), base::Scope::mailbox, base::Retry::later, failure.detail());
@@ -148,6 +159,15 @@ bool comes_again(const Failure& failure) {
          failure.code() == "MRD-BASE-002";
 }
 
+// What a pause or another connection mends does not end the mailbox's share of a run, unless it comes again.
+Task<bool> is_passing(World& world, const db::WorkItem& item, const Failure& failure) {
+  constexpr int k_most = 5;
+  const auto code = failure.code();
+  if (code != "MRD-IMAP-019" && code != "MRD-IMAP-002" && code != "MRD-NET-002" && code != "MRD-NET-003")
+    co_return false;
+  co_return co_await db::retries_of(world.pool, item.mailbox) < k_most;
+}
+
 Task<void> end_with_failure(World& world, db::WorkItem item, Trouble trouble) {
   const Failure& failure = trouble.failure;
   log::warning("pass.failed", "a mailbox could not be made equal",
@@ -157,9 +177,8 @@ Task<void> end_with_failure(World& world, db::WorkItem item, Trouble trouble) {
   db::WorkEnd end;
   end.item = item;
   end.postponed = !trouble.stores.empty() || of_process || failure.code() == "MRD-MIR-006";
-  // What a pause or another connection mends does not end the mailbox's share of a run.
-  const bool passing = ends_session(failure) || failure.code() == "MRD-IMAP-019";
-  if (!end.postponed && !passing) co_await end_run_share(world, item, false, "{}");
+  if (!end.postponed && !co_await is_passing(world, item, failure))
+    co_await end_run_share(world, item, false, "{}");
   end.failure = failure;
   set_retry(end, world.settings);
   co_await db::finish_work(world.pool, std::move(end));
@@ -289,7 +308,7 @@ bool ends_session(const Failure& failure) {
 
 Seconds asked_pause(const Failure& failure) {
   constexpr Seconds k_longest = std::chrono::hours(24);
-  if (failure.code() != "MRD-IMAP-019") return Seconds(0);
+  if (!failure.code().starts_with("MRD-IMAP-")) return Seconds(0);
   const auto asked = imap::suggested_backoff(failure.detail());
   return asked ? std::min(std::chrono::ceil<Seconds>(*asked), k_longest) : Seconds(0);
 }

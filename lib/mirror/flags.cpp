@@ -66,12 +66,13 @@ void leave_out_waiting(const FolderWork& folder, std::vector<plan::FlagFix>& fix
     const auto found = lost.find(fix.source);
     if (found == lost.end()) return false;
     const auto wanted = plan::storable(fix.wanted, folder.keeps);
+    const auto before = plan::storable(fix.before, folder.keeps);
     const auto waits = [&](const std::string& word) {
-      return fix.before.contains(word) || found->second.waiting.contains(word);
+      return before.contains(word) || found->second.waiting.contains(word);
     };
     const auto stays = [&](const std::string& word) { return wanted.contains(word); };
     return std::all_of(wanted.words().begin(), wanted.words().end(), waits) &&
-           std::all_of(fix.before.words().begin(), fix.before.words().end(), stays);
+           std::all_of(before.words().begin(), before.words().end(), stays);
   });
 }
 
@@ -155,9 +156,11 @@ imap::FlagChange without_new_keywords(const imap::FlagChange& change, const base
 
 // A STORE that is refused for a keyword (Cyrus: the 101st of the folder) is sent once more without those that
 // are new, so that the other flags arrive; not_kept() names what is missing then.
-Task<void> store_groups(Pass& pass, FolderWork& folder, std::vector<imap::FlagChange> changes,
+// false: some were refused, which is noted.
+Task<bool> store_groups(Pass& pass, FolderWork& folder, std::vector<imap::FlagChange> changes,
                         const base::FlagSet* known) {
   std::vector<imap::FlagChange> again;
+  bool all = true;
   for (std::size_t at = 0; at < changes.size(); at += k_groups_at_once) {
     co_await pass.ensure_permitted();
     const auto last = std::min(changes.size(), at + k_groups_at_once);
@@ -174,10 +177,12 @@ Task<void> store_groups(Pass& pass, FolderWork& folder, std::vector<imap::FlagCh
         }
       }
       folder.trouble = true;
+      all = false;
       pass.note_refusal(std::move(failure));
     }
   }
-  if (!again.empty()) co_await store_groups(pass, folder, std::move(again), nullptr);
+  if (!again.empty()) all = co_await store_groups(pass, folder, std::move(again), nullptr) && all;
+  co_return all;
 }
 
 }  // namespace
@@ -208,7 +213,7 @@ Task<void> apply_flags(Pass& pass, FolderWork& folder) {
     changes.push_back(std::move(change));
   }
   const auto known = known_words(fixes);
-  co_await store_groups(pass, folder, std::move(changes), &known);
+  const bool all = co_await store_groups(pass, folder, std::move(changes), &known);
   base::fault_point("flags.stored");
   const auto has = co_await flags_on_target(pass, fixes);
   auto refused = not_kept(folder, fixes, has);
@@ -223,12 +228,9 @@ Task<void> apply_flags(Pass& pass, FolderWork& folder) {
   }
   if (!results.empty()) folder.forget_target_status();
   pass.counts.flags += results.size();
-  if (folder.trouble) {
-    co_await db::close_step(pass.world.pool, step);
-    co_return;
-  }
   co_await db::save_flag_results(pass.world.pool, pass.fence, folder.key(), step, folder.row.target_name,
                                  std::move(results));
+  if (!all) co_return;  // what is missing then was not refused for its words
   pass.counts.quarantined += refused.size();
   co_await db::quarantine(pass.world.pool, pass.item.mailbox, std::move(refused));
 }

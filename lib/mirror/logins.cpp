@@ -11,6 +11,8 @@ namespace {
 
 using Opened = base::Result<std::unique_ptr<imap::Session>>;
 
+constexpr std::size_t k_witnesses = 3;
+
 // So many owners refused in a row, none let in between: a witness is asked whether it is the store's trouble.
 constexpr std::size_t k_refusals_of_store = 3;
 
@@ -28,7 +30,9 @@ bool is_refused(const base::Failure& failure) {
 net::Task<Opened> open_or_refusal(imap::Access access, std::string owner, base::SecretText password) {
   const std::string store = access.store;
   try {
-    co_return co_await imap::Session::open(std::move(access), std::move(owner), std::move(password));
+    auto session = co_await imap::Session::open(std::move(access), std::move(owner), std::move(password));
+    if (!session) co_return Opened(imap::with_store(session.error(), store));
+    co_return session;
   } catch (const base::Failed& failed) {
     const auto failure = imap::with_store(failed.failure(), store);
     if (!is_closed(failure)) throw base::Failed(failure);
@@ -65,7 +69,7 @@ net::Task<base::Result<base::SecretText>> Sessions::own_password(std::shared_ptr
 
 net::Task<Opened> Sessions::log_in(std::string purpose, std::shared_ptr<const Store> store,
                                    std::string owner) {
-  if (store->broken) co_return Opened(*store->broken);
+  if (store->broken) co_return Opened(imap::with_store(*store->broken, store->record.name));
   base::SecretText password;
   if (has_own_passwords(*store)) {
     auto own = co_await own_password(store, owner);
@@ -89,9 +93,24 @@ net::Task<Opened> Sessions::log_in(std::string purpose, std::shared_ptr<const St
   co_return session;
 }
 
+// A witness that is refused may be disabled itself: the next question is another one's. A password that may
+// be wrong is tried with one at a time, so that the account is not locked.
 net::Task<std::optional<base::Failure>> Sessions::probe(std::shared_ptr<const Store> store,
                                                         base::MailboxId last) {
-  const auto witness = co_await db::probe_mailbox(pool_, store->record.id, last);
+  auto& turn = probe_turns_[store->record.id];
+  std::optional<base::Failure> failure;
+  for (std::size_t asked = 0; asked < k_witnesses; ++asked) {
+    failure = co_await probe_with(store, last, turn);
+    turn = failure ? turn + 1 : 0;
+    if (!failure || (failure->code() != "MRD-IMAP-011" && !is_closed(*failure))) break;
+  }
+  if (failure && (is_closed(*failure) || is_refused(*failure))) co_return of_the_store(*store, *failure);
+  co_return failure;
+}
+
+net::Task<std::optional<base::Failure>> Sessions::probe_with(std::shared_ptr<const Store> store,
+                                                             base::MailboxId last, std::size_t turn) {
+  const auto witness = co_await db::probe_mailbox(pool_, store->record.id, last, turn % k_witnesses);
   if (!witness) co_return std::nullopt;
   // What an owner's own password was told before says nothing of the store now.
   if (has_own_passwords(*store)) own_logins_[{store->record.id, witness->owner}].refused_until.reset();
@@ -104,8 +123,6 @@ net::Task<std::optional<base::Failure>> Sessions::probe(std::shared_ptr<const St
     // A server that judges a password is there, and one owner's says nothing of the others'.
     if (session.error().code() == k_own_refused || session.error().code() == k_own_missing)
       co_return std::nullopt;
-    if (is_closed(session.error()) || is_refused(session.error()))
-      co_return of_the_store(*store, session.error());
     co_return session.error();
   } catch (const base::Failed& failed) {
     co_return failed.failure();

@@ -121,9 +121,9 @@ struct Pass {
   void note(Failure failure) {
     if (!soft_failure) soft_failure = std::move(failure);
   }
-  // ... of a command that was refused. Throws what concerns the whole store: nothing more is asked of it.
+  // ... of a command that was refused. Throws when the server wants a pause: nothing more is asked of it.
   void note_refusal(Failure failure) {
-    if (failure.scope() == base::Scope::store) throw base::Failed(std::move(failure));
+    if (failure.code() == "MRD-IMAP-019") throw base::Failed(std::move(failure));
     note(std::move(failure));
   }
 };

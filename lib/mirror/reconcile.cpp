@@ -134,7 +134,9 @@ Task<void> save_checkpoints(Pass& pass, bool settled) {
   for (const auto& folder : pass.folders)
     if (folder.looked && !folder.trouble) checkpoints.push_back(checkpoint_of(folder));
   base::fault_point("checkpoint");
-  co_await db::save_checkpoints(pass.world.pool, pass.fence, std::move(checkpoints), settled);
+  const bool judged = settled && std::none_of(pass.folders.begin(), pass.folders.end(),
+                                              [](const auto& f) { return f.trouble && f.target_exists; });
+  co_await db::save_checkpoints(pass.world.pool, pass.fence, std::move(checkpoints), judged);
 }
 
 Task<Borrowed> borrow(World& world, base::StoreId store, std::string owner) {

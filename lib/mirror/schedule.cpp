@@ -73,7 +73,7 @@ Task<void> probe_stores(World& world, Gate& gate, Wake& work) {
       if (fresh || probe->second.code != record.state) {
         probe->second = Probe{
             net::Backoff(first, longest, static_cast<std::uint64_t>(base::raw(record.id))), {}, record.state};
-        probe->second.due = world.clock.now() + probe->second.backoff.next();
+        probe->second.due = world.clock.now() + std::max(probe->second.backoff.next(), record.probe_in);
       }
       const auto store = world.book.store(record.id);
       if (!store || (world.clock.now() < probe->second.due &&

@@ -79,6 +79,9 @@ class Sessions {
 
  private:
   friend class Borrowed;
+  // As the witness was answered, without a judgement.
+  net::Task<std::optional<base::Failure>> probe_with(std::shared_ptr<const Store> store, base::MailboxId last,
+                                                     std::size_t turn);
   net::Task<base::Result<std::unique_ptr<imap::Session>>> open_for(std::string purpose,
                                                                    std::shared_ptr<const Store> store,
                                                                    std::string owner);
@@ -113,6 +116,7 @@ class Sessions {
   };
   std::map<std::pair<base::StoreId, std::string>, OwnLogin> own_logins_;
   std::set<base::StoreId> down_, up_;
+  std::map<base::StoreId, std::size_t> probe_turns_;  // probes refused since one was let in
 };
 
 }  // namespace mirror::engine

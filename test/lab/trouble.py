@@ -3,9 +3,12 @@
 from now on, what mirrord tells of it and what it sent to DR."""
 
 import random
+import sys
 import time
 
 from lab import samples
+from lab.lab import Lab
+from lab.mirrord import Mirror, build_folder
 from lab.process import wait_until
 
 OWNER = "1001"
@@ -167,3 +170,17 @@ def sent_in(mirror, command, seconds):
 
 def appends_in(mirror, seconds):
     return sent_in(mirror, "APPEND", seconds)
+
+
+# --- all cases of a test ----------------------------------------------------------------------------
+
+def run(cases, owners):
+    """Both stores behind relays with rules. In the end a pass writes nothing."""
+    @cases.add
+    def after_all_this_a_pass_writes_nothing(mirror):
+        mirror.wait_equal(60)
+        mirror.quiet_pass()
+        mirror.assert_production_untouched()
+
+    with Lab(build_folder(), owners, fsync=False, relay={"rules": True}, dr_relay={"rules": True}) as lab, Mirror(lab) as mirror:
+        return cases.run(mirror, sys.argv[1] if len(sys.argv) > 1 else "")

@@ -13,11 +13,9 @@ sys.path[0] = str(pathlib.Path(__file__).resolve().parent.parent)
 
 from lab import samples
 from lab.cases import Cases
-from lab.lab import Lab
-from lab.mirrord import Mirror, build_folder
 from lab.process import wait_until
 from lab.trouble import (APPEND, MOST_TRIES, OWNER, about, accept_altered, appends, appends_in, body, contents, deposit, dr_does, expunge,
-                         expunges, folders_of, next_uid, no_problem_left, on_dr, production_does, retry_refused, sent, sent_in, told,
+                         expunges, folders_of, next_uid, no_problem_left, on_dr, production_does, retry_refused, run, sent, sent_in, told,
                          uidvalidity, well_again)
 
 cases = Cases()
@@ -545,17 +543,5 @@ def a_thousand_refused_messages_stop_nothing_else(mirror):
     well_again(mirror)
 
 
-@cases.add
-def after_all_this_a_pass_writes_nothing(mirror):
-    mirror.wait_equal(60)
-    mirror.quiet_pass()
-    mirror.assert_production_untouched()
-
-
-def main():
-    with Lab(build_folder(), [OWNER], fsync=False, relay={"rules": True}, dr_relay={"rules": True}) as lab, Mirror(lab) as mirror:
-        return cases.run(mirror, sys.argv[1] if len(sys.argv) > 1 else "")
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(cases, [OWNER]))

@@ -9,11 +9,9 @@ import sys
 sys.path[0] = str(pathlib.Path(__file__).resolve().parent.parent)
 
 from lab.cases import Cases
-from lab.lab import Lab
 from lab.lossy import LossyLink
-from lab.mirrord import Mirror, build_folder
 from lab.process import wait_until
-from lab.trouble import (APPEND, OWNER, appends, change, deposit, dr_does, expunge, next_uid, no_problem_left, production_does, told,
+from lab.trouble import (APPEND, OWNER, appends, change, deposit, dr_does, expunge, next_uid, no_problem_left, production_does, run, told,
                          undisturbed, well_again)
 
 cases = Cases()
@@ -158,17 +156,5 @@ def dr_stalls_at_the_ok_of_append(mirror):
     well_again(mirror)
 
 
-@cases.add
-def after_all_this_a_pass_writes_nothing(mirror):
-    mirror.wait_equal(60)
-    mirror.quiet_pass()
-    mirror.assert_production_untouched()
-
-
-def main():
-    with Lab(build_folder(), [OWNER], fsync=False, relay={"rules": True}, dr_relay={"rules": True}) as lab, Mirror(lab) as mirror:
-        return cases.run(mirror, sys.argv[1] if len(sys.argv) > 1 else "")
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(cases, [OWNER]))

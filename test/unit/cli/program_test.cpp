@@ -175,4 +175,5 @@ TEST_CASE("status --watch repeats until it is left, events --follow prints one l
   served.call("PUT", "/api/v1/state", R"({"state":"suspended","reason":"x"})");
   run_for(2, "events --follow --after 0 --json", "e");
   CHECK(json::parse(slurp(shell.directory + "/e")).at("type") == "state.changed");
+  CHECK(run_for(20, "events --follow --after x", "e") == 2);  // not asked again and again
 }

@@ -76,6 +76,14 @@ TEST_CASE("what the target refuses waits an hour, then twice as long each time, 
   CHECK(box.sql("select count(*) from event where type = 'quarantine.added'") == "1");
 }
 
+TEST_CASE("what the target alters is told once, and not tried again") {
+  Mailbox box;
+  CHECK(box.put("altered", 3) == 0);
+  CHECK(box.put("altered", 3) == 0);
+  CHECK(box.sql("select count(*) from event where type = 'quarantine.added'") == "1");
+  CHECK(box.sql("select retry_at is null from quarantine") == "t");
+}
+
 TEST_CASE("what the target does not keep is sent three times before it waits") {
   Mailbox box;
   CHECK(box.put("not_kept", 3) == 0);

@@ -368,7 +368,7 @@ TEST_CASE("the event stream says hello, goes on from an id, sends what comes and
   const auto head = std::stoll(served.sql("select id from event_head"));
   std::vector<json::object> frames;
   served.on_loop([] {});
-  const int code =
+  const auto closed =
       http::Client(served.socket).follow("/api/v1/events/stream?after=1", [&](const std::string& frame) {
         frames.push_back(json::parse(frame).as_object());
         if (frames.size() == static_cast<std::size_t>(head)) {  // hello and head - 1 events
@@ -378,7 +378,7 @@ TEST_CASE("the event stream says hello, goes on from an id, sends what comes and
         }
         return frames.back().at("type") != "test.made";
       });
-  CHECK(code == 1000);
+  CHECK(closed.code == 1000);
   CHECK(frames.front().at("type") == "hello");
   CHECK(frames.front().at("state") == "mirroring");
   CHECK(frames[1].at("id") == "2");
@@ -396,9 +396,12 @@ TEST_CASE("the event stream says hello, goes on from an id, sends what comes and
 
 TEST_CASE("a client that talks back anything but a filter loses its stream; the server goes on") {
   test::Served served;
-  CHECK(http::Client(served.socket).follow("/api/v1/events/stream?after=x", [](const std::string&) {
-    return true;
-  }) == 4000);
+  const auto closed =
+      http::Client(served.socket).follow("/api/v1/events/stream?after=x", [](const std::string&) {
+        return true;
+      });
+  CHECK(closed.code == 4000);
+  CHECK(closed.reason == "after must be an event's id");
   CHECK(served.call("GET", "/api/v1/events/stream").status == 426);
   CHECK(served.call("GET", "/livez").status == 200);
 }
