@@ -114,7 +114,8 @@ Task<std::optional<ProbeMailbox>> probe_mailbox(Pool& pool, StoreId store, Mailb
         "(select case when l.source_store_id = s.id then m.name else m.target_name end as owner) o "
         "left join mailbox_password p on p.store_id = s.id and p.owner = o.owner "
         "where s.id = $1 and m.participates "
-        "order by s.login_method = 'own_password' and p.owner is null, m.compared_at is null, m.id = $2, "
+        "order by s.login_method = 'own_password' and p.owner is null, m.compared_at is null, m.name = "
+        "(select x.name from mailbox x where x.id = $2), "
         "m.compared_at desc, m.id limit $3 + 1",
         num(store), num(last), static_cast<std::int64_t>(turn));
     if (!rows.empty()) {

@@ -14,20 +14,30 @@ namespace {
 
 constexpr std::size_t k_facts_at_once = 2000;
 
+base::UidSet without(const base::UidSet& uids, const std::set<base::Uid>& less) {
+  base::UidSet out;
+  for (const auto uid : uids.expand(uids.count()).value_or(std::vector<base::Uid>{}))
+    if (!less.contains(uid)) out.add(uid);
+  return out;
+}
+
 // A server need not announce before a NOOP what it stored (RFC 9051 section 6.3.12), nor give all that was
-// asked for in one answer: what is not seen yet is asked for alone. false: the target refuses to tell.
-Task<bool> see_others(Pass& pass, const base::UidSet& stored, std::set<base::Uid>& seen) {
-  base::UidSet others;
-  for (const auto uid : stored.expand(stored.count()).value_or(std::vector<base::Uid>{}))
-    if (!seen.contains(uid)) others.add(uid);
-  if (others.empty()) co_return true;
+// asked for in one answer: what was not seen is asked for once more, then by its UID alone. false: the target
+// refuses to tell.
+Task<bool> see_others(Pass& pass, const base::UidSet& stored, imap::FetchWhat what, std::set<base::Uid>& seen,
+                      const std::function<void(const imap::MessageData&)>& each) {
+  if (without(stored, seen).empty()) co_return true;
   const auto announced = co_await pass.target->noop();
-  imap::FetchWhat what;
-  what.flags = false;
-  const auto reply = co_await pass.target->fetch(std::move(others), what, [&](const imap::MessageData& m) {
+  const auto again = co_await pass.target->fetch(without(stored, seen), what, each);
+  if (!announced.ok() || !again.ok()) co_return false;
+  const auto left = without(stored, seen);
+  if (left.empty()) co_return true;
+  imap::FetchWhat alone;
+  alone.flags = false;
+  const auto reply = co_await pass.target->fetch(left, alone, [&](const imap::MessageData& m) {
     if (m.uid) seen.insert(*m.uid);
   });
-  co_return announced.ok() && reply.ok();
+  co_return reply.ok();
 }
 
 // What the target's server says of what it stored: size and date for later deletions, and whether it altered
@@ -45,7 +55,7 @@ Task<void> read_back(Pass& pass, FolderWork& folder, WindowOutcome& outcome) {
   what.date = what.size = true;
   std::vector<db::Quarantined> altered;
   std::set<base::Uid> seen;
-  const auto reply = co_await pass.target->fetch(uids, what, [&](const imap::MessageData& m) {
+  const auto each = [&](const imap::MessageData& m) {
     if (m.uid) seen.insert(*m.uid);
     if (!m.uid || !m.size || !m.date || !by_target.contains(*m.uid)) return;
     auto& s = *by_target[*m.uid];
@@ -67,8 +77,9 @@ Task<void> read_back(Pass& pass, FolderWork& folder, WindowOutcome& outcome) {
           altered.push_back(std::move(row));
         }
     }
-  });
-  if (!reply.ok()) co_return;
+  };
+  const auto reply = co_await pass.target->fetch(uids, what, each);
+  if (!reply.ok() || !co_await see_others(pass, uids, what, seen, each)) co_return;
   // Cyrus makes an X of an 8-bit octet in a header: size and date are then what they were.
   const auto digests = co_await read_digests(*pass.target, std::move(alterable));
   for (const auto& [uid, read] : digests) {
@@ -82,7 +93,6 @@ Task<void> read_back(Pass& pass, FolderWork& folder, WindowOutcome& outcome) {
   }
   pass.counts.quarantined += altered.size();
   co_await db::quarantine(pass.world.pool, pass.item.mailbox, std::move(altered));
-  if (!co_await see_others(pass, uids, seen)) co_return;
   // Answered with a UID under which there is nothing: a look decides what became of it.
   for (auto& s : outcome.stored)
     if (!seen.contains(s.target)) outcome.unresolved.push_back(s.intent);

@@ -163,7 +163,8 @@ bool comes_again(const Failure& failure) {
 Task<bool> is_passing(World& world, const db::WorkItem& item, const Failure& failure) {
   constexpr int k_most = 5;
   const auto code = failure.code();
-  if (code != "MRD-IMAP-019" && code != "MRD-IMAP-002" && code != "MRD-NET-002" && code != "MRD-NET-003")
+  if (asked_pause(failure).count() == 0 && code != "MRD-IMAP-019" && code != "MRD-IMAP-002" &&
+      code != "MRD-NET-002" && code != "MRD-NET-003")
     co_return false;
   co_return co_await db::retries_of(world.pool, item.mailbox) < k_most;
 }

@@ -279,6 +279,7 @@ Task<void> gather_folders(Pass& pass) {
     if (folder.target_exists) continue;
     // Refused before: asked again when the quarantine says so, and shown meanwhile. Away: it is there, so a
     // new one would have its messages twice.
+    pass.unjudged = pass.unjudged || away;
     if (folder.row.refused || away)
       folder.trouble = true;
     else

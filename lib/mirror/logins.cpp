@@ -23,6 +23,13 @@ bool is_closed(const base::Failure& failure) {
   return failure.code() == "MRD-NET-003" || failure.code() == "MRD-IMAP-002";
 }
 
+// Another owner may be let in all the same.
+bool may_be_his_own(const base::Failure& failure) {
+  const auto code = failure.code();
+  return is_closed(failure) || code == "MRD-IMAP-011" || code == "MRD-IMAP-019" || code == "MRD-IMAP-029" ||
+         code == "MRD-IMAP-032";
+}
+
 bool is_refused(const base::Failure& failure) {
   return failure.code() == "MRD-IMAP-010" || failure.code() == "MRD-IMAP-011";
 }
@@ -100,9 +107,10 @@ net::Task<std::optional<base::Failure>> Sessions::probe(std::shared_ptr<const St
   auto& turn = probe_turns_[store->record.id];
   std::optional<base::Failure> failure;
   for (std::size_t asked = 0; asked < k_witnesses; ++asked) {
-    failure = co_await probe_with(store, last, turn);
-    turn = failure ? turn + 1 : 0;
-    if (!failure || (failure->code() != "MRD-IMAP-011" && !is_closed(*failure))) break;
+    const auto now = turn++;
+    failure = co_await probe_with(store, last, now);
+    if (!failure) turn = now;  // let in: the first to be asked the next time
+    if (!failure || !may_be_his_own(*failure)) break;
   }
   if (failure && (is_closed(*failure) || is_refused(*failure))) co_return of_the_store(*store, *failure);
   co_return failure;

@@ -103,6 +103,7 @@ struct Pass {
   PassCounts counts;
   bool full = false;
   bool dry_run = false;
+  bool unjudged = false;                // of some folder nothing can be said: its deletions are still to come
   bool again = false;                   // something moved under us: another pass soon
   bool again_full = false;              // ... and that one compares completely
   std::optional<Failure> soft_failure;  // of one folder; the rest went on

@@ -76,7 +76,10 @@ Task<void> copy_lost_again(Pass& pass, FolderWork& folder) {
 }
 
 Task<void> sync_folder(Pass& pass, FolderWork& folder) {
-  if (!co_await look_at(pass, folder, pass.full)) co_return;
+  if (!co_await look_at(pass, folder, pass.full)) {
+    pass.unjudged = true;
+    co_return;
+  }
   co_await forget_recovered(pass, folder);
   // Before the look for copies: a row may be wrong about its UID alone.
   co_await copy_lost_again(pass, folder);
@@ -104,7 +107,7 @@ Task<void> sync_folder_guarded(Pass& pass, FolderWork& folder) {
   } catch (const base::Failed& failed) {
     const auto scope = failed.failure().scope();
     if (scope == base::Scope::store || scope == base::Scope::process || scope == base::Scope::mailbox) throw;
-    folder.trouble = true;
+    folder.trouble = pass.unjudged = true;
     pass.note(failed.failure());
   }
 }
@@ -134,8 +137,7 @@ Task<void> save_checkpoints(Pass& pass, bool settled) {
   for (const auto& folder : pass.folders)
     if (folder.looked && !folder.trouble) checkpoints.push_back(checkpoint_of(folder));
   base::fault_point("checkpoint");
-  const bool judged = settled && std::none_of(pass.folders.begin(), pass.folders.end(),
-                                              [](const auto& f) { return f.trouble && f.target_exists; });
+  const bool judged = settled && !pass.unjudged && !pass.again;
   co_await db::save_checkpoints(pass.world.pool, pass.fence, std::move(checkpoints), judged);
 }
 

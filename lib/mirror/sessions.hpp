@@ -116,7 +116,7 @@ class Sessions {
   };
   std::map<std::pair<base::StoreId, std::string>, OwnLogin> own_logins_;
   std::set<base::StoreId> down_, up_;
-  std::map<base::StoreId, std::size_t> probe_turns_;  // probes refused since one was let in
+  std::map<base::StoreId, std::size_t> probe_turns_;  // whose turn it is to be the witness
 };
 
 }  // namespace mirror::engine

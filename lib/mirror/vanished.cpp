@@ -120,6 +120,7 @@ Task<void> plan_vanished(Pass& pass) {
     // Nobody can delete INBOX (RFC 9051 6.3.5).
     if (plan::is_inbox(row.source_name) || !co_await says_it_is_gone(*pass.source, row.source_name)) {
       pass.note(Failure("MRD-MIR-024", record->source_name));
+      pass.unjudged = true;
       continue;
     }
     gone.push_back(row);
