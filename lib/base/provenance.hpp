@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "base/ids.hpp"
 #include "base/message_facts.hpp"
@@ -23,6 +24,16 @@ struct MapRow {
   std::int64_t target_date = 0;
   std::optional<Digest> digest;
   bool greeting = false;
+};
+
+// The flags of a message that the target did not keep as they were set; and those of them that wait before
+// they are set again. Named as plan/lost_flags.hpp says.
+struct LostFlags {
+  FlagSet all, waiting;
+};
+struct LostFlag {
+  Uid source{};
+  std::string word;
 };
 
 }  // namespace mirror::base

@@ -64,9 +64,9 @@ Task<std::set<Uid>> quarantine(Pool& pool, base::MailboxId mailbox, std::vector<
   });
 }
 
-Task<std::map<Uid, LostFlags>> lost_flags(Pool& pool, FolderKey key) {
+Task<std::map<Uid, base::LostFlags>> lost_flags(Pool& pool, FolderKey key) {
   co_return co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
-    std::map<Uid, LostFlags> lost;
+    std::map<Uid, base::LostFlags> lost;
     for (const auto& row : tx.exec_params(
              "select source_uid, wanted, retry_at > now() from quarantine where folder_id = $1 and kind = "
              "'flag' and source_uidvalidity = $2 and source_uid > 0",
@@ -79,7 +79,7 @@ Task<std::map<Uid, LostFlags>> lost_flags(Pool& pool, FolderKey key) {
   });
 }
 
-Task<void> release_flags(Pool& pool, FolderKey key, std::vector<LostFlag> flags) {
+Task<void> release_flags(Pool& pool, FolderKey key, std::vector<base::LostFlag> flags) {
   if (flags.empty()) co_return;
   co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
     ArrayText sources, words;

@@ -34,16 +34,9 @@ struct Quarantined {
 // lost with its connection (any code but MRD-MIR-003) waits from 15 s on. What was altered is told, and not
 // tried again. Returned: what waits now.
 Task<std::set<Uid>> quarantine(Pool& pool, base::MailboxId mailbox, std::vector<Quarantined> rows);
-// The flags of a folder's messages that the target did not keep, by source UID; and those of them that wait.
-struct LostFlags {
-  base::FlagSet all, waiting;
-};
-Task<std::map<Uid, LostFlags>> lost_flags(Pool& pool, FolderKey key);
-struct LostFlag {
-  Uid source{};
-  std::string word;
-};
-Task<void> release_flags(Pool& pool, FolderKey key, std::vector<LostFlag> flags);
+// By source UID.
+Task<std::map<Uid, base::LostFlags>> lost_flags(Pool& pool, FolderKey key);
+Task<void> release_flags(Pool& pool, FolderKey key, std::vector<base::LostFlag> flags);
 Task<void> release_quarantine(Pool& pool, FolderId folder, std::string kind, UidValidity source_uidvalidity,
                               std::vector<Uid> sources);
 // Of kind folder, what both stores' folder lists say is settled: refused ones that the source has no more or

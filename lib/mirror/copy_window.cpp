@@ -5,6 +5,7 @@
 
 #include "base/digest.hpp"
 #include "base/fault.hpp"
+#include "mirror/blame.hpp"
 #include "mirror/canonical.hpp"
 #include "net/task_group.hpp"
 

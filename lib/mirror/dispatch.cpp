@@ -7,6 +7,7 @@
 
 #include "base/fault.hpp"
 #include "base/log.hpp"
+#include "mirror/blame.hpp"
 #include "net/backoff.hpp"
 #include "net/cancelled.hpp"
 #include "net/task_group.hpp"
@@ -17,11 +18,6 @@ namespace mirror::engine {
 namespace {
 
 namespace log = base::log;
-
-Seconds probe_pause(const Settings& settings, const Failure& failure) {
-  const bool refused = failure.retry() == base::Retry::never;
-  return std::max(refused ? settings.probe_refused : settings.probe_first, asked_pause(failure));
-}
 
 std::string run_detail(const PassCounts& c) {
   return fmt::format(
@@ -79,59 +75,6 @@ Task<PassResult> pass_with_fresh_sessions(World& world, const db::WorkItem& item
             {{"mailbox", item.name}, {"code", std::string(lost->code())}, {"err", lost->detail()}});
   world.sessions.close_idle(true);
   co_return co_await leased_pass(world, item);
-}
-
-// Those whose trouble it may be. The words begin with the store's name; where they do not, it is both's.
-std::vector<base::StoreId> blamed(World& world, const db::WorkItem& item, const Failure& failure) {
-  std::vector<base::StoreId> all{item.source_store, item.target_store}, named;
-  for (const auto id : all) {
-    const auto store = world.book.store(id);
-    if (store && imap::names_store(failure, store->record.name)) named.push_back(id);
-  }
-  return named.empty() ? all : named;
-}
-
-// Nobody gets as far as to say anything: asking once more would tell nothing new.
-bool is_of_the_line(const Failure& failure) {
-  const auto code = failure.code();
-  return code == "MRD-NET-001" || code == "MRD-NET-004" || code == "MRD-NET-005" || code == "MRD-NET-006" ||
-         code == "MRD-IMAP-009" || code == "MRD-IMAP-035";
-}
-
-// Whose trouble a failure is: the stores that are down now, or, without any, the mailbox's alone.
-struct Trouble {
-  Failure failure;
-  std::vector<base::StoreId> stores;
-};
-
-// Whether it does so within a part of the lease, which nobody renews meanwhile.
-Task<bool> lets_in(World& world, std::shared_ptr<const Store> store, base::MailboxId last) {
-  const auto limit = std::chrono::duration_cast<Millis>(world.settings.lease) / 4;
-  try {
-    const auto refusal =
-        co_await net::with_timeout(world.sessions.probe(store, last), limit, store->record.name + " probe");
-    co_return !refusal;
-  } catch (const base::Failed& failed) {
-    if (failed.failure().code() != "MRD-NET-002") throw;
-    co_return false;
-  }
-}
-
-// A server that ends a session, wants a pause or is not available may do so for all, or for one message or
-// mailbox each time. While the stores let others in, the mailbox alone waits, longer each time.
-Task<Trouble> whose_trouble(World& world, const db::WorkItem& item, Failure failure) {
-  Trouble trouble{failure, {}};
-  if (failure.scope() != base::Scope::store) co_return trouble;
-  const auto maybe = blamed(world, item, failure);
-  for (const auto id : maybe) {
-    const auto store = world.book.store(id);
-    const bool asked = store && failure.retry() == base::Retry::later && !is_of_the_line(failure) &&
-                       !world.sessions.is_down(id);
-    if (!asked || !co_await lets_in(world, store, item.mailbox)) trouble.stores.push_back(id);
-  }
-  if (trouble.stores.empty())
-    trouble.failure = Failure(failure.code(), base::Scope::mailbox, base::Retry::later, failure.detail());
-  co_return trouble;
 }
 
 Task<void> store_trouble(World& world, const Trouble& trouble) {
@@ -300,19 +243,6 @@ Task<void> work_on_guarded(World& world, Gate& gate, Wake& wake, db::WorkItem it
 }
 
 }  // namespace
-
-bool ends_session(const Failure& failure) {
-  const auto code = failure.code();
-  return code == "MRD-NET-002" || code == "MRD-NET-003" || code == "MRD-IMAP-001" || code == "MRD-IMAP-002" ||
-         code == "MRD-IMAP-005" || code == "MRD-IMAP-006";
-}
-
-Seconds asked_pause(const Failure& failure) {
-  constexpr Seconds k_longest = std::chrono::hours(24);
-  if (!failure.code().starts_with("MRD-IMAP-")) return Seconds(0);
-  const auto asked = imap::suggested_backoff(failure.detail());
-  return asked ? std::min(std::chrono::ceil<Seconds>(*asked), k_longest) : Seconds(0);
-}
 
 Task<void> dispatch(World& world, Gate& gate, Wake& wake) {
   const auto executor = co_await net::asio::this_coro::executor;

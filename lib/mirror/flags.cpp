@@ -3,16 +3,14 @@
 // keep is reported and not set again and again.
 
 #include "base/fault.hpp"
-#include "db/quarantine.hpp"
-#include "mirror/pass.hpp"
+#include "mirror/plan/lost_flags.hpp"
+#include "mirror/quarantine.hpp"
 
 namespace mirror::engine {
 
 namespace {
 
 constexpr std::size_t k_groups_at_once = 64;
-
-using LostFlags = std::map<base::Uid, db::LostFlags>;
 
 std::map<base::FlagSet, base::UidSet> grouped(const FolderWork& folder,
                                               const std::vector<plan::FlagFix>& fixes) {
@@ -34,46 +32,11 @@ Task<std::map<base::Uid, base::FlagSet>> flags_on_target(Pass& pass,
   co_return has;
 }
 
-// Compares what is there now with what was wanted; a flag gone at the first read-back is quarantined.
-std::vector<db::Quarantined> not_kept(const FolderWork& folder, const std::vector<plan::FlagFix>& fixes,
-                                      const std::map<base::Uid, base::FlagSet>& has) {
-  std::vector<db::Quarantined> rows;
-  for (const auto& fix : fixes) {
-    const auto found = has.find(fix.target);
-    if (found == has.end()) continue;
-    const auto wanted = plan::storable(fix.wanted, folder.keeps);
-    for (const auto& word : wanted.words()) {
-      if (found->second.contains(word)) continue;
-      db::Quarantined row;
-      row.folder = folder.row.id;
-      row.folder_name = folder.row.source_name;
-      row.kind = "flag";
-      row.source_uidvalidity = folder.row.source_uidvalidity;
-      row.source = fix.source;
-      row.code = "MRD-MIR-002";
-      row.wanted = word;
-      row.got = found->second.text();
-      rows.push_back(std::move(row));
-    }
-  }
-  return rows;
-}
-
-// What differs in nothing but words that are wanted, and wait because the target did not keep them, is not
-// set again in each look.
-void leave_out_waiting(const FolderWork& folder, std::vector<plan::FlagFix>& fixes, const LostFlags& lost) {
-  std::erase_if(fixes, [&](const plan::FlagFix& fix) {
-    const auto found = lost.find(fix.source);
-    if (found == lost.end()) return false;
-    const auto wanted = plan::storable(fix.wanted, folder.keeps);
-    const auto before = plan::storable(fix.before, folder.keeps);
-    const auto waits = [&](const std::string& word) {
-      return before.contains(word) || found->second.waiting.contains(word);
-    };
-    const auto stays = [&](const std::string& word) { return wanted.contains(word); };
-    return std::all_of(wanted.words().begin(), wanted.words().end(), waits) &&
-           std::all_of(before.words().begin(), before.words().end(), stays);
-  });
+db::Quarantined lost_row(const FolderWork& folder, base::Uid source, std::string word, std::string got) {
+  auto row = quarantine_row(folder, source, "flag", Failure("MRD-MIR-002", ""), "");
+  row.wanted = std::move(word);
+  row.got = std::move(got);
+  return row;
 }
 
 std::set<base::Uid> sources_of(const std::vector<plan::FlagFix>& fixes) {
@@ -82,33 +45,11 @@ std::set<base::Uid> sources_of(const std::vector<plan::FlagFix>& fixes) {
   return sources;
 }
 
-// Words that wait for nothing any more: the target has them now, or nobody wants them there.
-Task<void> release_words(Pass& pass, const FolderWork& folder, const LostFlags& lost,
-                         const std::vector<plan::FlagFix>& set,
-                         const std::map<base::Uid, base::FlagSet>& has) {
-  std::vector<db::LostFlag> over;
-  for (const auto& fix : set) {
-    const auto waiting = lost.find(fix.source);
-    const auto found = has.find(fix.target);
-    if (waiting == lost.end() || found == has.end()) continue;
-    for (const auto& word : waiting->second.all.words())
-      if (found->second.contains(word) || !fix.wanted.contains(word)) over.push_back({fix.source, word});
-  }
-  co_await db::release_flags(pass.world.pool, folder.key(), std::move(over));
-}
-
-// A complete compare saw no difference in the flags of these messages. What was copied in this pass was not
-// compared yet. differing: by the plan.
-Task<void> release_equal(Pass& pass, const FolderWork& folder, const LostFlags& lost,
+// What was copied in this pass was not compared yet: its rows are not among the folder's.
+Task<void> release_equal(Pass& pass, const FolderWork& folder, const plan::LostByUid& lost,
                          const std::set<base::Uid>& differing) {
   if (lost.empty() || !folder.source_view.complete || !folder.target_view.complete) co_return;
-  std::vector<db::LostFlag> over;
-  for (const auto& row : folder.rows) {
-    const auto found = lost.find(row.source);
-    if (found == lost.end() || differing.contains(row.source)) continue;
-    for (const auto& word : found->second.all.words()) over.push_back({row.source, word});
-  }
-  co_await db::release_flags(pass.world.pool, folder.key(), std::move(over));
+  co_await db::release_flags(pass.world.pool, folder.key(), plan::settled(folder.rows, differing, lost));
 }
 
 // What the target says beforehand that it stores none of (PERMANENTFLAGS): told once for the folder, not for
@@ -127,14 +68,9 @@ Task<void> tell_unstorable(Pass& pass, const FolderWork& folder) {
     co_await db::release_quarantine(pass.world.pool, folder.row.id, "flag", {}, {base::Uid{}});
   std::vector<db::Quarantined> rows;
   for (const auto& word : left_out.words()) {
-    db::Quarantined row;
-    row.folder = folder.row.id;
-    row.folder_name = folder.row.source_name;
-    row.kind = "flag";
-    row.code = "MRD-MIR-002";
-    row.wanted = word;
-    row.server_text = word;
-    rows.push_back(std::move(row));
+    rows.push_back(lost_row(folder, {}, word, ""));
+    rows.back().source_uidvalidity = {};  // of the folder, whatever becomes of its messages
+    rows.back().server_text = word;
   }
   pass.counts.quarantined += rows.size();
   co_await db::quarantine(pass.world.pool, pass.item.mailbox, std::move(rows));
@@ -155,12 +91,12 @@ imap::FlagChange without_new_keywords(const imap::FlagChange& change, const base
 }
 
 // A STORE that is refused for a keyword (Cyrus: the 101st of the folder) is sent once more without those that
-// are new, so that the other flags arrive; not_kept() names what is missing then.
-// false: some were refused, which is noted.
-Task<bool> store_groups(Pass& pass, FolderWork& folder, std::vector<imap::FlagChange> changes,
-                        const base::FlagSet* known) {
+// are new, so that the other flags arrive; not_kept() names what is missing then. Returned, by target UID:
+// whose change was refused for another reason, which is noted.
+Task<std::set<base::Uid>> store_groups(Pass& pass, FolderWork& folder, std::vector<imap::FlagChange> changes,
+                                       const base::FlagSet* known) {
   std::vector<imap::FlagChange> again;
-  bool all = true;
+  std::set<base::Uid> refused;
   for (std::size_t at = 0; at < changes.size(); at += k_groups_at_once) {
     co_await pass.ensure_permitted();
     const auto last = std::min(changes.size(), at + k_groups_at_once);
@@ -177,12 +113,39 @@ Task<bool> store_groups(Pass& pass, FolderWork& folder, std::vector<imap::FlagCh
         }
       }
       folder.trouble = true;
-      all = false;
+      const auto& uids = changes[at + i].uids;
+      for (const auto uid : uids.expand(uids.count()).value_or(std::vector<base::Uid>{})) refused.insert(uid);
       pass.note_refusal(std::move(failure));
     }
   }
-  if (!again.empty()) all = co_await store_groups(pass, folder, std::move(again), nullptr) && all;
-  co_return all;
+  if (!again.empty()) refused.merge(co_await store_groups(pass, folder, std::move(again), nullptr));
+  co_return refused;
+}
+
+// Reads back what became of it. The step ends with the results.
+Task<void> record(Pass& pass, FolderWork& folder, db::StepId step, std::vector<plan::FlagFix> fixes,
+                  const plan::LostByUid& lost, const std::set<base::Uid>& refused) {
+  const auto has = co_await flags_on_target(pass, fixes);
+  std::vector<db::Quarantined> rows;
+  std::map<base::Uid, base::Uid> targets;
+  for (const auto& fix : fixes) targets[fix.source] = fix.target;
+  for (auto& one : plan::not_kept(fixes, has, refused, folder.keeps))
+    rows.push_back(lost_row(folder, one.source, std::move(one.word), has.at(targets.at(one.source)).text()));
+  co_await db::release_flags(pass.world.pool, folder.key(), plan::settled(fixes, has, lost));
+  std::vector<db::FlagResult> results;
+  for (auto& fix : fixes) {
+    const auto found = has.find(fix.target);
+    if (found == has.end() ||
+        plan::storable(found->second, folder.keeps) == plan::storable(fix.before, folder.keeps))
+      continue;  // gone meanwhile, or nothing of it was kept: no change, and no history of one
+    results.push_back({fix.source, fix.target, std::move(fix.before), std::move(fix.wanted), fix.drift});
+  }
+  if (!results.empty()) folder.forget_target_status();
+  pass.counts.flags += results.size();
+  co_await db::save_flag_results(pass.world.pool, pass.fence, folder.key(), step, folder.row.target_name,
+                                 std::move(results));
+  pass.counts.quarantined += rows.size();
+  co_await db::quarantine(pass.world.pool, pass.item.mailbox, std::move(rows));
 }
 
 }  // namespace
@@ -199,7 +162,7 @@ Task<void> apply_flags(Pass& pass, FolderWork& folder) {
   if (fixes.empty() && !pass.full) co_return;
   const auto lost = co_await db::lost_flags(pass.world.pool, folder.key());
   const auto differing = sources_of(fixes);
-  leave_out_waiting(folder, fixes, lost);
+  plan::leave_out_waiting(fixes, lost, folder.keeps);
   co_await release_equal(pass, folder, lost, differing);
   if (fixes.empty()) co_return;
   const auto step =
@@ -213,26 +176,9 @@ Task<void> apply_flags(Pass& pass, FolderWork& folder) {
     changes.push_back(std::move(change));
   }
   const auto known = known_words(fixes);
-  const bool all = co_await store_groups(pass, folder, std::move(changes), &known);
+  const auto refused = co_await store_groups(pass, folder, std::move(changes), &known);
   base::fault_point("flags.stored");
-  const auto has = co_await flags_on_target(pass, fixes);
-  auto refused = not_kept(folder, fixes, has);
-  co_await release_words(pass, folder, lost, fixes, has);
-  std::vector<db::FlagResult> results;
-  for (auto& fix : fixes) {
-    const auto found = has.find(fix.target);
-    if (found == has.end() ||
-        plan::storable(found->second, folder.keeps) == plan::storable(fix.before, folder.keeps))
-      continue;  // gone meanwhile, or nothing of it was kept: no change, and no history of one
-    results.push_back({fix.source, fix.target, std::move(fix.before), std::move(fix.wanted), fix.drift});
-  }
-  if (!results.empty()) folder.forget_target_status();
-  pass.counts.flags += results.size();
-  co_await db::save_flag_results(pass.world.pool, pass.fence, folder.key(), step, folder.row.target_name,
-                                 std::move(results));
-  if (!all) co_return;  // what is missing then was not refused for its words
-  pass.counts.quarantined += refused.size();
-  co_await db::quarantine(pass.world.pool, pass.item.mailbox, std::move(refused));
+  co_await record(pass, folder, step, std::move(fixes), lost, refused);
 }
 
 }  // namespace mirror::engine

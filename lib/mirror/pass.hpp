@@ -178,11 +178,6 @@ Task<void> apply_removals(Pass& pass);
 // foreign.cpp: the policy "remove"
 Task<void> remove_foreign(Pass& pass);
 
-// dispatch.cpp: a server, or the line to it, ended an open session, or made it of no use; and the pause that
-// a server wants before it is asked again, 0 without one.
-bool ends_session(const Failure& failure);
-Seconds asked_pause(const Failure& failure);
-
 std::string status_text(const std::optional<imap::FolderStatus>& status);
 
 }  // namespace mirror::engine

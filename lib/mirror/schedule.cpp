@@ -4,6 +4,7 @@
 #include "base/log.hpp"
 #include "db/guard.hpp"
 #include "db/ledger.hpp"
+#include "mirror/blame.hpp"
 #include "net/backoff.hpp"
 #include "net/timeout.hpp"
 

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/log.hpp"
+#include "mirror/blame.hpp"
 #include "net/backoff.hpp"
 #include "net/timeout.hpp"
 

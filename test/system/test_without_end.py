@@ -264,6 +264,36 @@ def a_keyword_that_dr_claims_to_keep_and_drops_is_told_once(mirror):
 
 
 @cases.add
+def a_flag_that_dr_does_not_let_go_is_told_once(mirror):
+    """As a server does whose ACL lets us set it and not take it away: STORE says OK, and the flag stays."""
+    def stays():
+        return [row for row in mirror.ctl("quarantine", "list")["items"] if (row["kind"], row["wanted"]) == ("flag", "not \\Flagged")]
+    undisturbed(mirror)
+    there = on_dr(mirror)
+    deposit(mirror, "never let go", flags=("\\Flagged", "\\Seen"))
+    wait_until(lambda: on_dr(mirror) == there + 1, "the message on DR", 30.0, 0.1)
+    dr_does(mirror, {"at": "client", "line": r"(UID STORE .*FLAGS(?:\.SILENT)? \([^)]+)\)", "replace": r"\1 \\Flagged)"})
+    change(mirror, "never let go", "-FLAGS (\\Flagged)")
+    told(mirror, "MRD-MIR-002")
+    wait_until(lambda: len(stays()) == 1, "the flag to be told", 30.0, 0.1)
+    row, = stays()
+    assert "\\Flagged" in row["got"] and row["retry_at"], row
+    mirror.wait_settled(60)
+    stores = sent(mirror, "UID STORE")
+    for _ in range(2):
+        mirror.ctl("resync", OWNER, "--wait", codes=(0, 5))
+        mirror.wait_settled(60)
+    assert sent(mirror, "UID STORE") == stores, "taken away again in a complete compare"
+    change(mirror, "never let go", "+FLAGS (\\Answered)")
+    wait_until(lambda: b"\\Answered" in flags_of(mirror, "never let go"), "the other flag on DR", 30.0, 0.1)
+    assert len(stays()) == 1
+    well_again(mirror)
+    wait_until(lambda: not stays(), "the one that DR lets go released", 30.0, 0.1)
+    assert b"\\Flagged" not in flags_of(mirror, "never let go")
+    accept_altered(mirror)
+
+
+@cases.add
 def a_suspend_in_the_middle_of_a_pass_gives_its_lease_back(mirror):
     """Or the mailbox would have to wait for the lease to run out, a minute after the resume."""
     undisturbed(mirror)

@@ -141,7 +141,7 @@ TEST_CASE("flags that wait are released word by word") {
   REQUIRE(lost.size() == 1);
   CHECK(lost.begin()->second.all.words().size() == 2);
   CHECK(lost.begin()->second.waiting.text() == "$a");
-  std::vector<db::LostFlag> over{{base::Uid{3}, "$b"}};
+  std::vector<base::LostFlag> over{{base::Uid{3}, "$b"}};
   test::run(db::release_flags(box.pool, key, std::move(over)));
   CHECK(box.sql("select wanted from quarantine") == "$a");
 }
