@@ -52,6 +52,8 @@ Seconds asked_pause(const Failure& failure) {
   const std::string_view words = failure.detail();
   const auto no = words.rfind(": NO "), bad = words.rfind(": BAD ");
   const auto said = no == words.npos ? bad : bad == words.npos ? no : std::max(no, bad);
+  const bool of_bye = failure.code() == "MRD-IMAP-002" || failure.code() == "MRD-IMAP-019";
+  if (said == words.npos && !of_bye) return Seconds(0);
   const auto asked = imap::suggested_backoff(said == words.npos ? words : words.substr(said));
   return asked ? std::min(std::chrono::ceil<Seconds>(*asked), k_longest) : Seconds(0);
 }

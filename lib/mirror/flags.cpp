@@ -48,8 +48,10 @@ std::set<base::Uid> sources_of(const std::vector<plan::FlagFix>& fixes) {
 // What was copied in this pass was not compared yet: its rows are not among the folder's.
 Task<void> release_equal(Pass& pass, const FolderWork& folder, const plan::LostByUid& lost,
                          const std::set<base::Uid>& differing) {
-  if (lost.empty() || !folder.source_view.complete || !folder.target_view.complete) co_return;
-  co_await db::release_flags(pass.world.pool, folder.key(), plan::settled(folder.rows, differing, lost));
+  if (lost.empty()) co_return;
+  const bool whole = folder.source_view.complete && folder.target_view.complete;
+  co_await db::release_flags(pass.world.pool, folder.key(),
+                             plan::settled(folder.rows, folder.target_view, whole, differing, lost));
 }
 
 // What the target says beforehand that it stores none of (PERMANENTFLAGS): told once for the folder, not for
@@ -133,14 +135,18 @@ Task<void> record(Pass& pass, FolderWork& folder, db::StepId step, std::vector<p
     rows.push_back(lost_row(folder, one.source, std::move(one.word), has.at(targets.at(one.source)).text()));
   co_await db::release_flags(pass.world.pool, folder.key(), plan::settled(fixes, has, lost));
   std::vector<db::FlagResult> results;
+  std::vector<plan::MapRow> unchanged;
   for (auto& fix : fixes) {
-    const auto found = has.find(fix.target);
-    if (found == has.end() ||
-        plan::storable(found->second, folder.keeps) == plan::storable(fix.before, folder.keeps))
-      continue;  // gone meanwhile, or nothing of it was kept: no change, and no history of one
-    results.push_back({fix.source, fix.target, std::move(fix.before), std::move(fix.wanted), fix.drift});
+    const auto outcome = plan::outcome_of(fix, has, refused, folder.keeps);
+    if (outcome == plan::Outcome::changed)
+      results.push_back({fix.source, fix.target, std::move(fix.before), std::move(fix.wanted), fix.drift});
+    if (outcome != plan::Outcome::unchanged) continue;
+    unchanged.emplace_back();
+    unchanged.back().source = fix.source;
+    unchanged.back().flags = std::move(fix.wanted);
   }
   if (!results.empty()) folder.forget_target_status();
+  co_await db::save_flags(pass.world.pool, folder.key(), std::move(unchanged));
   pass.counts.flags += results.size();
   co_await db::save_flag_results(pass.world.pool, pass.fence, folder.key(), step, folder.row.target_name,
                                  std::move(results));
@@ -159,7 +165,7 @@ Task<void> apply_flags(Pass& pass, FolderWork& folder) {
   }
   co_await tell_unstorable(pass, folder);
   co_await db::save_flags(pass.world.pool, folder.key(), std::move(settled));
-  if (fixes.empty() && !pass.full) co_return;
+  if (fixes.empty() && !pass.full && folder.target_view.messages.empty()) co_return;
   const auto lost = co_await db::lost_flags(pass.world.pool, folder.key());
   const auto differing = sources_of(fixes);
   plan::leave_out_waiting(fixes, lost, folder.keeps);

@@ -24,7 +24,11 @@ BREAKS = ("die", "connection", "database", "session")
 # The pass follows at once, its sessions stay: a step is then one thing in every run.
 TIMES = {"echo": "0ms", "watch_poll": "1h", "pass_interval": "60s", "idle_session": "30s", "heartbeat": "1s", "retry_first": "1s"}
 LIMIT = 40.0
-FOLDERS = {"maildir": "Maildir", "sdbox": "sdbox", "mdbox": "mdbox"}  # of a format's messages, in the owner's home
+
+
+def folder_of(server):
+    """Of its messages, in the owner's home; None where a mailbox cannot be copied as files."""
+    return {"maildir": "Maildir", "sdbox": "sdbox", "mdbox": "mdbox"}.get(server.fmt.removeprefix("dovecot24-"))
 
 
 class Broken(Exception):
@@ -104,7 +108,7 @@ class Bed:
 
     def put_back(self, server, owner):
         """The prepared mailbox, as this owner's."""
-        part = FOLDERS[server.fmt]
+        part = folder_of(server)
         home = server.mail / owner
         home.mkdir(mode=0o700, exist_ok=True)
         shutil.chown(home, server.user, server.user)

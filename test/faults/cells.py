@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The 18 cells of the matrix: what both stores seem to offer, made by hiding capabilities of real servers. Four more have
 another scenario: folders, and an INBOX that is renamed. Four have another DR: mdbox and Maildir, whose sessions are killed and
-whose storage is built anew, and a Cyrus."""
+whose storage is built anew, and a Cyrus; one has a Cyrus as production. DEBIAN13 are those with its servers, newer ones."""
 
 import collections
 
@@ -37,6 +37,10 @@ def _dr(cell, fmt, ways):
     return cell._replace(name=f"{fmt}-{cell.name}", dr=fmt, ways=ways)
 
 
+def _from(cell, fmt):
+    return cell._replace(name=f"from-{fmt}-{cell.name}", production=fmt, ways=DEATH)
+
+
 MATRIX = [_cell(u, a, m) for u in UIDPLUS for a in APPEND for m in MODSEQ]
 # The richest and the poorest are broken by every way there is, not by death alone.
 for end in (0, -1):
@@ -45,11 +49,13 @@ for end in (0, -1):
 WHOLE, POOREST = MATRIX[0], MATRIX[-1]
 CELLS = [*MATRIX, _folders(WHOLE), _folders(POOREST)._replace(ways=DEATH), _inbox(WHOLE), _inbox(POOREST)._replace(ways=DEATH),
          _dr(WHOLE, "mdbox", SESSION), _dr(WHOLE, "maildir", SESSION), _dr(WHOLE, "cyrus", DEATH),
-         _dr(_folders(WHOLE), "cyrus", DEATH)]
+         _dr(_folders(WHOLE), "cyrus", DEATH), _from(WHOLE, "cyrus")]
+# Made when they are asked for: scripts/make-debian13.
+DEBIAN13 = [_dr(WHOLE, "dovecot24-sdbox", DEATH), _dr(WHOLE, "cyrus310", DEATH), _from(WHOLE, "dovecot24-maildir"), _from(WHOLE, "cyrus310")]
 
 
 def by_name(name):
-    for cell in CELLS:
+    for cell in (*CELLS, *DEBIAN13):
         if cell.name == name:
             return cell
     raise KeyError(name)

@@ -24,10 +24,11 @@ import time
 import traceback
 
 from faults import cells
-from faults.bed import BREAKS, Bed, Broken
-from faults.cyrus_bed import CyrusBed
+from faults.bed import BREAKS, Bed, Broken, folder_of
+from faults.fresh_bed import FreshBed
 from faults.kill_points import ELSEWHERE, POINTS
-from lab.lab import Lab
+from lab.cyrus import Cyrus
+from lab.lab import Lab, server_class
 from lab.mirrord import ROOT, build_folder
 from lab.mirrored import EXACT
 
@@ -80,15 +81,18 @@ class Lane:
         if (production, dr) not in self.labs:
             owners = [f"f{n:05}" for n in range(OWNERS)]
             # Cyrus's owners are made when they are used: each is a command.
-            about = {"mailboxes": [], "dr_options": EXACT} if dr == "cyrus" else {"mailboxes": owners}
-            lab = self.open.enter_context(Lab(build_folder(), production_format=production, dr_format=dr, fsync=False, **about))
+            exact = {side: EXACT if issubclass(server_class(fmt), Cyrus) else None
+                     for side, fmt in (("production_options", production), ("dr_options", dr))}
+            lab = self.open.enter_context(Lab(build_folder(), [] if any(exact.values()) else owners, production_format=production,
+                                              dr_format=dr, fsync=False, **exact))
             self.labs[production, dr] = (lab, iter(owners))
         return self.labs[production, dr]
 
     def bed(self, cell):
         if cell.name not in self.beds:
-            kind = CyrusBed if cell.dr == "cyrus" else Bed
-            self.beds[cell.name] = kind(*self.lab(cell.production, cell.dr), cell).prepare()
+            lab, owners = self.lab(cell.production, cell.dr)
+            kind = Bed if folder_of(lab.production) and folder_of(lab.dr) else FreshBed
+            self.beds[cell.name] = kind(lab, owners, cell).prepare()
         self.beds[cell.name].use()
         return self.beds[cell.name]
 
@@ -139,7 +143,7 @@ class Run:
     def wanted_cells(self):
         if self.options.cell:
             return [cells.by_name(name) for name in self.options.cell]
-        return cells.CELLS
+        return cells.DEBIAN13 if self.options.debian13 else cells.CELLS
 
     def ways(self, cell):
         if self.options.how:
@@ -253,6 +257,7 @@ def main():
     parser.add_argument("--every", action="store_true", help="by death also at the steps before which nothing new was sent")
     parser.add_argument("--list", action="store_true", help="prints the steps and breaks nothing")
     parser.add_argument("--cell", action="append", default=[], metavar="NAME", help="only this cell, whole (may be repeated)")
+    parser.add_argument("--debian13", action="store_true", help="the cells with Debian 13's servers in the others' place")
     parser.add_argument("--how", action="append", default=[], choices=BREAKS, help="only in this way (may be repeated)")
     parser.add_argument("--step", action="append", default=[], metavar="KIND:N", help="only this step (may be repeated)")
     parser.add_argument("--lanes", type=int, default=3, help="labs at once (3)")

@@ -9,16 +9,30 @@ import random
 
 from lab import samples
 
-# Each with messages of its own; production is a Maildir, so "." separates.
+# Each with messages of its own; "." stands for what separates names on production.
 FILLED = ("One", "Two", "Three", "Left", "Right", "Parent", "Parent.child", "Parent.child.grandchild", "Same", "Doomed", "Doomed.below",
           "Parent.goes", "Parent.again")
 
 
+class _Named:
+    """A client that takes names in the scenario's form."""
+
+    def __init__(self, client):
+        self.client, self.separator = client, client.list()[0][1]
+
+    def named(self, name):
+        return name.replace(".", self.separator)
+
+    def command(self, words):
+        return self.client.command(self.named(words))
+
+
 def _append(client, folder, *seeds):
-    client.append(folder, [(samples.make("text", random.Random(f"folders {seed}")).body, [], samples.NOW + n) for n, seed in enumerate(seeds)])
+    client.client.append(client.named(folder), [(samples.make("text", random.Random(f"folders {seed}")).body, [], samples.NOW + n) for n, seed in enumerate(seeds)])
 
 
 def before(client):
+    client = _Named(client)
     _append(client, "INBOX", "inbox 1", "inbox 2", "inbox 3")
     for name in FILLED:
         client.command(f"CREATE {name}")
@@ -28,6 +42,7 @@ def before(client):
 
 
 def changes(client):
+    client = _Named(client)
     for old, new in (("Three", "Four"), ("Two", "Three"), ("One", "Two"),
                      ("Left", "Aside"), ("Right", "Left"), ("Aside", "Right"),
                      ("Parent", "Moved parent"), ("Empty", "One")):
@@ -41,9 +56,9 @@ def changes(client):
     _append(client, "Same", "Same 1", "Same 3")  # one of the old folder's messages is in the new one as well
     client.command("DELETE Doomed.below")
     client.command("DELETE Doomed")
-    client.select("INBOX")
+    client.command("SELECT INBOX")
     client.command("UID MOVE 2 Two")
     client.command("UNSELECT")
-    client.select("Four")
+    client.command("SELECT Four")
     client.command("UID MOVE 1 INBOX")
     client.command("UNSELECT")

@@ -294,6 +294,49 @@ def a_flag_that_dr_does_not_let_go_is_told_once(mirror):
 
 
 @cases.add
+def a_flag_that_somebody_takes_away_on_dr_in_our_place_stays_away(mirror):
+    """What was wanted is known, though nothing of it was done: what DR then shows is right, and nothing waits for it any more."""
+    def waiting():
+        return [row["wanted"] for row in mirror.ctl("quarantine", "list")["items"] if row["kind"] == "flag"]
+    undisturbed(mirror)
+    there = on_dr(mirror)
+    deposit(mirror, "let go by hand", flags=("\\Flagged", "\\Seen"))
+    wait_until(lambda: on_dr(mirror) == there + 1, "the message on DR", 30.0, 0.1)
+    dr_does(mirror, {"at": "client", "line": r"(UID STORE .*FLAGS(?:\.SILENT)? \([^)]+)\)", "replace": r"\1 \\Flagged)"})
+    change(mirror, "let go by hand", "-FLAGS (\\Flagged)")
+    wait_until(lambda: waiting() == ["not \\Flagged"], "the flag to be told", 30.0, 0.1)
+    mirror.wait_settled(60)
+    dr_does(mirror)
+    change(mirror, "let go by hand", "-FLAGS (\\Flagged)", side="dr")
+    deposit(mirror, "beside what was let go by hand")
+    wait_until(lambda: not waiting(), "what was done by hand to be seen", 30.0, 0.1)
+    mirror.wait_settled(60)
+    assert b"\\Flagged" not in flags_of(mirror, "let go by hand"), "set again"
+    well_again(mirror)
+    accept_altered(mirror)
+
+
+@cases.add
+def a_flag_that_is_refused_beside_a_dropped_one_is_sent_again(mirror):
+    """What was refused is sent again, also where the map was wrong about DR's flags, and no later look at DR tells it."""
+    undisturbed(mirror)
+    there = on_dr(mirror)
+    dr_does(mirror, {"at": "server", "line": r"(FETCH \(.*FLAGS \([^)]*?) ?\$Dropped\b", "replace": r"\1"},
+            {"at": "client", "line": r"UID STORE .*Answered", "answer": "NO [INUSE] Not now", "times": 1})
+    deposit(mirror, "refused beside a dropped", flags=("$Dropped",))
+    wait_until(lambda: on_dr(mirror) == there + 1, "the message on DR", 30.0, 0.1)
+    mirror.wait_settled(60)
+    mirror.stop()  # both are met in one pass: DR's status moves
+    change(mirror, "refused beside a dropped", "+FLAGS (\\Answered)")
+    deposit(mirror, "beside what is refused once")
+    mirror.start()
+    wait_until(lambda: b"\\Answered" in flags_of(mirror, "refused beside a dropped"), "the flag that was refused", 45.0, 0.2)
+    well_again(mirror)
+    accept_altered(mirror)
+
+
+
+@cases.add
 def a_suspend_in_the_middle_of_a_pass_gives_its_lease_back(mirror):
     """Or the mailbox would have to wait for the lease to run out, a minute after the resume."""
     undisturbed(mirror)

@@ -66,15 +66,29 @@ std::vector<LostFlag> settled(const std::vector<FlagFix>& fixes, const FlagsByUi
   return over;
 }
 
-std::vector<LostFlag> settled(const std::vector<MapRow>& rows, const std::set<Uid>& differing,
-                              const LostByUid& lost) {
+std::vector<LostFlag> settled(const std::vector<MapRow>& rows, const FolderView& target, bool whole,
+                              const std::set<Uid>& differing, const LostByUid& lost) {
+  std::set<Uid> named;
+  if (!whole)
+    for (const auto& message : target.messages) named.insert(message.uid);
   std::vector<LostFlag> over;
   for (const auto& row : rows) {
     const auto found = lost.find(row.source);
     if (found == lost.end() || differing.contains(row.source)) continue;
+    if (!whole && !named.contains(row.target)) continue;
     for (const auto& word : found->second.all.words()) over.push_back({row.source, word});
   }
   return over;
+}
+
+Outcome outcome_of(const FlagFix& fix, const FlagsByUid& has, const std::set<Uid>& refused,
+                   const Kept& keeps) {
+  const auto found = has.find(fix.target);
+  if (found == has.end()) return Outcome::open;
+  const auto now = storable(found->second, keeps);
+  // What the map said of the target before may have been wrong: a refused change is done when all is there.
+  if (refused.contains(fix.target) && !(now == storable(fix.wanted, keeps))) return Outcome::open;
+  return now == storable(fix.before, keeps) ? Outcome::unchanged : Outcome::changed;
 }
 
 }  // namespace mirror::plan

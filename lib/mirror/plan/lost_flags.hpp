@@ -30,9 +30,18 @@ std::vector<LostFlag> not_kept(const std::vector<FlagFix>& fixes, const FlagsByU
 // Of what was set, the words that are as they should be now.
 std::vector<LostFlag> settled(const std::vector<FlagFix>& fixes, const FlagsByUid& has,
                               const LostByUid& lost);
-// Of messages that were compared and do not differ, all words. rows: of the folder, before anything was
-// copied; differing: by source UID.
-std::vector<LostFlag> settled(const std::vector<MapRow>& rows, const std::set<Uid>& differing,
-                              const LostByUid& lost);
+// Of messages that were compared and do not differ, all words: those that the target named, or all when both
+// sides were seen whole. rows: of the folder, before anything was copied; differing: by source UID.
+std::vector<LostFlag> settled(const std::vector<MapRow>& rows, const FolderView& target, bool whole,
+                              const std::set<Uid>& differing, const LostByUid& lost);
+
+// What the map has to say after a change, by what the target shows then (has).
+enum class Outcome {
+  changed,    // the target's flags are others now
+  unchanged,  // it took the change and kept nothing of it: what is wanted is known, and nothing happened
+  open,       // refused, or the message is gone: to be sent again
+};
+Outcome outcome_of(const FlagFix& fix, const FlagsByUid& has, const std::set<Uid>& refused,
+                   const Kept& keeps);
 
 }  // namespace mirror::plan

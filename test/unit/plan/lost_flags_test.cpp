@@ -105,5 +105,31 @@ TEST_CASE("of a message that was compared and does not differ nothing waits") {
   MapRow one, two;
   one.source = Uid{1};
   two.source = Uid{2};
-  CHECK(words(settled({one, two}, {Uid{1}}, waiting)) == Words{"2 not \\Seen"});
+  CHECK(words(settled({one, two}, {}, true, {Uid{1}}, waiting)) == Words{"2 not \\Seen"});
+}
+
+TEST_CASE("of a message that the target did not name what waits goes on waiting") {
+  const LostByUid waiting{{Uid{1}, lost({"$New"})}, {Uid{2}, lost({"not \\Seen"})}};
+  MapRow one, two;
+  one.source = Uid{1};
+  one.target = Uid{101};
+  two.source = Uid{2};
+  two.target = Uid{102};
+  FolderView target;
+  target.messages.resize(1);
+  target.messages[0].uid = Uid{102};
+  CHECK(words(settled({one, two}, target, false, {}, waiting)) == Words{"2 not \\Seen"});
+  CHECK(settled({one, two}, target, false, {Uid{2}}, waiting).empty());
+}
+
+TEST_CASE("a change of which nothing was kept is known, one that was refused is sent again") {
+  const auto one = fix(1, "\\Flagged", "");
+  CHECK(outcome_of(one, {{Uid{101}, FlagSet::parse("")}}, {}, {}) == Outcome::changed);
+  CHECK(outcome_of(one, {{Uid{101}, FlagSet::parse("\\Flagged")}}, {}, {}) == Outcome::unchanged);
+  CHECK(outcome_of(one, {}, {}, {}) == Outcome::open);
+  CHECK(outcome_of(one, {{Uid{101}, FlagSet::parse("\\Flagged")}}, {Uid{101}}, {}) == Outcome::open);
+  // The map was wrong about what the target had.
+  CHECK(outcome_of(one, {{Uid{101}, FlagSet::parse("$Other")}}, {Uid{101}}, {}) == Outcome::open);
+  // One of several commands was refused, and all is there all the same.
+  CHECK(outcome_of(one, {{Uid{101}, FlagSet::parse("")}}, {Uid{101}}, {}) == Outcome::changed);
 }
