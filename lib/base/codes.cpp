@@ -255,8 +255,7 @@ constexpr auto k_codes = std::to_array<Code>({
      "setting is changed, remove the target's copy: it is copied again. Or mirrorctl quarantine drop."},
     {"MRD-MIR-002", Scope::message, Retry::never, "the target does not keep a flag as it is wanted",
      "The target drops a keyword, or keeps a flag (\"not WORD\") that was taken away: raise its limit, give "
-     "the "
-     "DR account the right, or leave it. The message itself is mirrored."},
+     "the DR account the right, or leave it. The message itself is mirrored."},
     {"MRD-MIR-003", Scope::message, Retry::never, "the target does not keep the message",
      "It was appended three times in a week and was gone each time. Look for a filter, an expiry rule or "
      "a program that deletes on the target."},

@@ -124,7 +124,8 @@ Task<std::set<base::Uid>> store_groups(Pass& pass, FolderWork& folder, std::vect
   co_return refused;
 }
 
-// Reads back what became of it. The step ends with the results.
+// Reads back what became of it. What the target did not keep is told before the step ends with the results: a
+// step that is found open has all compared again, and what nobody told would be found by nothing else.
 Task<void> record(Pass& pass, FolderWork& folder, db::StepId step, std::vector<plan::FlagFix> fixes,
                   const plan::LostByUid& lost, const std::set<base::Uid>& refused) {
   const auto has = co_await flags_on_target(pass, fixes);
@@ -146,12 +147,12 @@ Task<void> record(Pass& pass, FolderWork& folder, db::StepId step, std::vector<p
     unchanged.back().flags = std::move(fix.wanted);
   }
   if (!results.empty()) folder.forget_target_status();
+  pass.counts.quarantined += rows.size();
+  co_await db::quarantine(pass.world.pool, pass.item.mailbox, std::move(rows));
   co_await db::save_flags(pass.world.pool, folder.key(), std::move(unchanged));
   pass.counts.flags += results.size();
   co_await db::save_flag_results(pass.world.pool, pass.fence, folder.key(), step, folder.row.target_name,
                                  std::move(results));
-  pass.counts.quarantined += rows.size();
-  co_await db::quarantine(pass.world.pool, pass.item.mailbox, std::move(rows));
 }
 
 }  // namespace
