@@ -12,12 +12,15 @@ APPEND = {"multi": (), "single": ("MULTIAPPEND",), "sync": ("MULTIAPPEND", r"LIT
 MODSEQ = {"qresync": (), "condstore": ("QRESYNC",), "plain": ("QRESYNC", "CONDSTORE")}
 
 # `hide` and `hide_dr` are for the relays before production and DR; `production` and `dr` are the stores' formats; `ways` are how
-# it is broken, with --all and without.
+# it is broken: with --wide, with --all, in scripts/test.
 Cell = collections.namedtuple("Cell", "name hide hide_dr profile scenario fixed production dr ways")
 FIXED = 8  # so many steps of a cell in scripts/test
-DEATH = (("die",), ("die",))
-EVERY_WAY = (("die", "connection", "database", "session"), ("die",))
-SESSION = (("session",), ("session",))
+Ways = collections.namedtuple("Ways", "wide all quick")
+_ALL = ("die", "connection", "database", "session")
+DEATH = Ways(("die",), ("die",), ("die",))
+EVERY_WAY = Ways(_ALL, _ALL, ("die",))
+WIDE = Ways(_ALL, ("die",), ("die",))
+SESSION = Ways(("session",), ("session",), ("session",))
 
 
 def _cell(uidplus, append, modseq):
@@ -47,7 +50,8 @@ for end in (0, -1):
     MATRIX[end] = MATRIX[end]._replace(ways=EVERY_WAY)
 # The one that scripts/test runs whole: every extension in use.
 WHOLE, POOREST = MATRIX[0], MATRIX[-1]
-CELLS = [*MATRIX, _folders(WHOLE), _folders(POOREST)._replace(ways=DEATH), _inbox(WHOLE), _inbox(POOREST)._replace(ways=DEATH),
+CELLS = [*MATRIX, _folders(WHOLE)._replace(ways=WIDE), _folders(POOREST)._replace(ways=DEATH),
+         _inbox(WHOLE)._replace(ways=WIDE), _inbox(POOREST)._replace(ways=DEATH),
          _dr(WHOLE, "mdbox", SESSION), _dr(WHOLE, "maildir", SESSION), _dr(WHOLE, "cyrus", DEATH),
          _dr(_folders(WHOLE), "cyrus", DEATH), _from(WHOLE, "cyrus")]
 # Made when they are asked for: scripts/make-debian13.

@@ -148,7 +148,7 @@ class Run:
     def ways(self, cell):
         if self.options.how:
             return self.options.how
-        return cell.ways[0 if self.options.all else 1]
+        return cell.ways.wide if self.options.wide else cell.ways.all if self.options.all else cell.ways.quick
 
     def go(self):
         context = multiprocessing.get_context("spawn")
@@ -254,16 +254,18 @@ class Run:
 def main():
     parser = argparse.ArgumentParser(prog="scripts/test-faults", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--all", action="store_true", help="every step of every cell by death; of two cells by every other way too")
+    parser.add_argument("--wide", action="store_true", help="--all, and two cells of folders by every other way")
     parser.add_argument("--every", action="store_true", help="by death also at the steps before which nothing new was sent")
     parser.add_argument("--list", action="store_true", help="prints the steps and breaks nothing")
     parser.add_argument("--cell", action="append", default=[], metavar="NAME", help="only this cell, whole (may be repeated)")
     parser.add_argument("--debian13", action="store_true", help="the cells with Debian 13's servers in the others' place")
     parser.add_argument("--how", action="append", default=[], choices=BREAKS, help="only in this way (may be repeated)")
     parser.add_argument("--step", action="append", default=[], metavar="KIND:N", help="only this step (may be repeated)")
-    parser.add_argument("--lanes", type=int, default=3, help="labs at once (3)")
+    parser.add_argument("--lanes", type=int, default=5, help="labs at once (5)")
     parser.add_argument("--resume", action="store_true", help="leaves out what passed before on the same commit")
     parser.add_argument("--verbose", action="store_true", help="a line for each step")
     options = parser.parse_args()
+    options.all |= options.wide
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     return Run(options).go()
 
