@@ -301,11 +301,19 @@ def a_list_of_flags_that_ends_early_deletes_nothing(mirror):
 
 @cases.add
 def production_tells_of_uids_that_never_were(mirror):
-    there = on_dr(mirror)
-    production_does(mirror, {"at": "client", "line": r"UID FETCH ", "say": ["* VANISHED (EARLIER) 70000:4294967295", "* VANISHED 80000"]})
-    deposit(mirror, "beside the flood")
-    wait_until(lambda: on_dr(mirror) == there + 1, "the new message on DR", 30.0, 0.2)
-    well_again(mirror)
+    """Among what SELECT answers, where it tells what went (RFC 7162 section 3.2.5.1), and anywhere else."""
+    before, removed = contents(mirror, "dr"), expunges(mirror)
+    flood = ["* VANISHED (EARLIER) 70000:4294967295", "* VANISHED (EARLIER) 69000:69999,60000"]
+    for rule in ({"at": "server", "line": r"^\* OK \[UIDNEXT", "say": flood},
+                 {"at": "client", "line": r"UID FETCH ", "say": [*flood, "* VANISHED 80000"]}):
+        there = on_dr(mirror)
+        production_does(mirror, rule)
+        deposit(mirror, f"beside the flood at the {rule['at']}")
+        wait_until(lambda: on_dr(mirror) == there + 1, "the new message on DR", 30.0, 0.2)
+        well_again(mirror)
+    after = contents(mirror, "dr")
+    assert before.items() <= after.items() and len(after) == len(before) + 2
+    assert expunges(mirror) == removed, "a UID that never was had something expunged"
 
 
 @cases.add
@@ -444,13 +452,13 @@ def a_production_that_selects_but_shows_nothing(mirror):
     folder that is a small part of it may be emptied."""
     deposit(mirror, *(f"shown {n}" for n in range(12)))  # fewer than that, and an owner may have emptied it
     mirror.wait_equal(60)
-    there = on_dr(mirror)
+    there, before = on_dr(mirror), contents(mirror, "dr")
     production_does(mirror, {"at": "server", "line": r"^\* \d+ EXISTS", "replace": "* 0 EXISTS"})
     mirror.restart()
     mirror.ctl("resync", "--all", "--wait", codes=(0, 5), timeout=120)
     wait_until(lambda: mirror.status()["counts"]["held"] >= there, "every deletion to be held", 60.0, 0.1)
     shown = on_dr(mirror)
-    assert shown == there, (shown, there)
+    assert shown == there and contents(mirror, "dr") == before, (shown, there)
     production_does(mirror)
     mirror.ctl("resync", "--all", "--wait", codes=(0, 5), timeout=120)
     well_again(mirror)
