@@ -85,7 +85,8 @@ def what_nobody_told_is_worked_at_the_pass_interval(mirror):
 @cases.add
 def a_folder_made_beside_a_rename_is_found_by_the_looks_that_follow(mirror):
     """Sessions that were open then may never list it (Dovecot 2.3). Only INBOX tells here, and no poll is due: without a look
-    with new sessions after the RENAME was done on DR, the folder would not come before the review."""
+    with a new session the folder would not come before the review. Two bring one, and this does not tell which: the look that
+    follows an event, and those that follow a change of folders (unit_mirror has these alone)."""
     with mirror.store("production").connect(OWNER) as client:
         client.command("CREATE Renamed")
         client.append("Renamed", [(samples.make("text", random.Random("renamed")).body, [], None)])
