@@ -60,7 +60,10 @@ Task<StepId> open_step(Pool& pool, Fence fence, FolderId folder, std::string kin
 }
 
 Task<void> close_step(Pool& pool, StepId step) {
-  co_await transact(pool, Commit::relaxed, [&](Transaction& tx) { delete_step(tx, step); });
+  co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
+    tx.of_a_pass = true;
+    delete_step(tx, step);
+  });
 }
 
 // The server may still do what was sent, and nothing tells of a folder that goes then: ten seconds from now a

@@ -33,6 +33,7 @@ Task<void> save_extras(Pool& pool, Fence fence, FolderKey key, std::vector<Extra
 Task<void> drop_extras(Pool& pool, FolderKey key, UidSet gone) {
   if (gone.empty()) co_return;
   co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
+    tx.of_a_pass = true;
     const RangeArrays ranges = range_arrays(gone);
     tx.exec_params(
         "delete from extra_message e using unnest($3::bigint[], $4::bigint[]) r(a, b) "

@@ -145,6 +145,7 @@ Task<std::map<FolderId, std::int64_t>> count_greetings(Pool& pool, base::Mailbox
 
 Task<PassStart> begin_pass(Pool& pool, Fence fence, bool dry_run) {
   co_return co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
+    tx.of_a_pass = true;
     close_recovered(tx, fence);
     if (!dry_run)
       // Without memory everything there is compared by its content, whatever sizes and dates are told.
@@ -165,6 +166,7 @@ Task<PassStart> begin_pass(Pool& pool, Fence fence, bool dry_run) {
 Task<std::vector<FolderId>> add_folders(Pool& pool, base::MailboxId mailbox,
                                         std::vector<FolderRecord> folders) {
   co_return co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
+    tx.of_a_pass = true;
     std::vector<FolderId> ids;
     for (const auto& folder : folders) {
       const auto row = tx.exec_params1(
@@ -214,6 +216,7 @@ Task<void> remove_folder(Pool& pool, Fence fence, FolderRecord folder) {
 
 Task<void> set_folder_state(Pool& pool, FolderId folder, std::string state) {
   co_await transact(pool, [&](Transaction& tx) {
+    tx.of_a_pass = true;
     tx.exec_params("update folder set state = $2 where id = $1", base::raw(folder), state);
   });
 }

@@ -99,6 +99,7 @@ Task<UidSet> released_removals(Pool& pool, FolderKey key) {
 Task<void> drop_held(Pool& pool, FolderKey key, UidSet sources) {
   if (sources.empty()) co_return;
   co_await transact(pool, [&](Transaction& tx) {
+    tx.of_a_pass = true;
     const RangeArrays ranges = range_arrays(sources);
     tx.exec_params(
         "delete from held_deletion h using unnest($3::bigint[], $4::bigint[]) r(a, b) "

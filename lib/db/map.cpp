@@ -45,6 +45,7 @@ Task<std::vector<MapRow>> load_rows(Pool& pool, FolderKey key) {
 Task<void> suspect_rows(Pool& pool, FolderKey key, UidSet source) {
   if (source.empty()) co_return;
   co_await transact(pool, [&](Transaction& tx) {
+    tx.of_a_pass = true;
     const RangeArrays ranges = range_arrays(source);
     tx.exec_params(
         "update message m set suspect = true from unnest($4::bigint[], $5::bigint[]) r(a, b) where "
@@ -96,6 +97,7 @@ Task<std::vector<Orphan>> load_orphans(Pool& pool, FolderKey key) {
 Task<void> save_flags(Pool& pool, FolderKey key, std::vector<MapRow> rows) {
   if (rows.empty()) co_return;
   co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
+    tx.of_a_pass = true;
     ArrayText uids, flags;
     for (const auto& row : rows) {
       uids.add(num(row.source));

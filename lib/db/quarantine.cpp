@@ -30,6 +30,7 @@ constexpr auto k_put = R"sql(
 Task<std::set<Uid>> quarantine(Pool& pool, base::MailboxId mailbox, std::vector<Quarantined> rows) {
   if (rows.empty()) co_return std::set<Uid>{};
   co_return co_await transact(pool, [&](Transaction& tx) {
+    tx.of_a_pass = true;
     ArrayText folders, names, kinds, uidvalidities, sources, codes, wanted, got, texts, sizes, attempts;
     for (const auto& q : rows) {
       folders.add(num(q.folder));
@@ -82,6 +83,7 @@ Task<std::map<Uid, base::LostFlags>> lost_flags(Pool& pool, FolderKey key) {
 Task<void> release_flags(Pool& pool, FolderKey key, std::vector<base::LostFlag> flags) {
   if (flags.empty()) co_return;
   co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
+    tx.of_a_pass = true;
     ArrayText sources, words;
     for (const auto& flag : flags) {
       sources.add(num(flag.source));
@@ -100,6 +102,7 @@ Task<void> release_quarantine(Pool& pool, FolderId folder, std::string kind, Uid
                               std::vector<Uid> sources) {
   if (sources.empty()) co_return;
   co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
+    tx.of_a_pass = true;
     ArrayText uids;
     for (const auto uid : sources) uids.add(num(uid));
     tx.exec_params(
@@ -112,6 +115,7 @@ Task<void> release_quarantine(Pool& pool, FolderId folder, std::string kind, Uid
 Task<void> release_settled_folders(Pool& pool, base::MailboxId mailbox, std::vector<std::string> on_source,
                                    std::vector<std::string> on_target) {
   co_await transact(pool, Commit::relaxed, [&](Transaction& tx) {
+    tx.of_a_pass = true;
     ArrayText source, target;
     for (const auto& name : on_source) source.add(clean_text(name));
     for (const auto& name : on_target) target.add(clean_text(name));

@@ -149,6 +149,7 @@ Task<void> record(Pass& pass, FolderWork& folder, db::StepId step, std::vector<p
   if (!results.empty()) folder.forget_target_status();
   pass.counts.quarantined += rows.size();
   co_await db::quarantine(pass.world.pool, pass.item.mailbox, std::move(rows));
+  base::fault_point("flags.told");
   co_await db::save_flags(pass.world.pool, folder.key(), std::move(unchanged));
   pass.counts.flags += results.size();
   co_await db::save_flag_results(pass.world.pool, pass.fence, folder.key(), step, folder.row.target_name,

@@ -259,17 +259,24 @@ class Bed:
         writes = writes_in(self.lab.relay.totals()["totals"])
         if writes:
             raise Broken(f"commands that write reached production: {writes}")
-        for what, rows in unexplained(self.psql.rows, self.folders_on_dr(owner)):
+        for what, rows in unexplained(self.psql.rows, self.on_dr(owner)):
             if rows:
                 raise Broken(f"{what}: {rows[:5]}")
         if problems := [row["code"] for row in self.api.ask("GET", "/api/v1/status")[1]["problems"]]:
             raise Broken(f"problems: {problems}")
 
-    def folders_on_dr(self, owner):
+    def on_dr(self, owner):
+        """{folder: [(UIDVALIDITY, UID)]}, as text."""
         server = self.lab.dr
         with Store(f"{server.host}:{server.port}", self.lab.authority.cert, login="filler",
                    password=server.passwords["filler"]).connect(owner) as client:
-            return {name for name, _, attributes in client.list() if not {"\\Noselect", "\\NonExistent"} & set(attributes)}
+            folders = {}
+            for name, _, attributes in client.list():
+                if not {"\\Noselect", "\\NonExistent"} & set(attributes):
+                    about = client.select(name, examine=True)
+                    uids = client.fetch("UID") if about["exists"] else ()
+                    folders[name] = [(str(about["uidvalidity"]), str(uid)) for uid in uids]
+            return folders
 
     def dr_writes(self):
         counts = writes_in(self.lab.dr_relay.totals()["totals"])
