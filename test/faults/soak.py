@@ -39,6 +39,7 @@ PAUSES = (20.0, 60.0)
 # Growth of the resident memory from the first tenth of the gentle time to its last that counts as a leak.
 MOST_GROWTH = 1.25
 SPARE_KIB = 8192
+SPARE_DESCRIPTORS = 16  # sessions come and go
 
 
 class Samples:
@@ -81,13 +82,14 @@ class Samples:
                        f"{statistics.median(row[3] for row in rows):.0f} | {max(row[4] for row in rows):.0f} |")
 
     def growth(self, seconds):
-        """(first, last) resident KiB of the gentle time, None without samples."""
+        """((first, last) resident KiB, (first, last) descriptors) of the gentle time, None without samples."""
         gentle = [row for row in self.rows if row[0] < seconds * GENTLE and row[1] == self.rows[0][1]]
         if len(gentle) < 20:
             return None
         tenth = max(1, len(gentle) // 10)
         # The first tenth still fills pools and caches.
-        return (statistics.median(row[2] for row in gentle[tenth:2 * tenth]), statistics.median(row[2] for row in gentle[-tenth:]))
+        first, last = gentle[tenth:2 * tenth], gentle[-tenth:]
+        return tuple((statistics.median(row[of] for row in first), statistics.median(row[of] for row in last)) for of in (2, 3))
 
 
 def strike(mirror, fault, dice):
@@ -171,6 +173,7 @@ def run(options):
                 player.stop()
                 thread.join(300)
             mirror.wait_equal(600)
+            mirror.quiet_pass()
             mirror.assert_production_untouched()
             held = state.counts()
     seconds = options.hours * 3600
@@ -181,10 +184,13 @@ def run(options):
     print("\n".join(samples.table(seconds)))
     growth = samples.growth(seconds)
     if growth is None:
-        print("soak: too short to tell whether memory grows")
+        print("soak: too short to tell whether memory or descriptors grow")
         return 0
-    print(f"resident memory without a kill: {growth[0] / 1024:.1f} -> {growth[1] / 1024:.1f} MiB")
-    return 0 if growth[1] <= growth[0] * MOST_GROWTH + SPARE_KIB else 1
+    resident, descriptors = growth
+    print(f"without a kill: resident memory {resident[0] / 1024:.1f} -> {resident[1] / 1024:.1f} MiB, descriptors "
+          f"{descriptors[0]:.0f} -> {descriptors[1]:.0f}")
+    return 0 if (resident[1] <= resident[0] * MOST_GROWTH + SPARE_KIB and descriptors[1] <= descriptors[0] * MOST_GROWTH +
+                 SPARE_DESCRIPTORS) else 1
 
 
 def main():
